@@ -1,0 +1,134 @@
+"""One connection, without the connection: bytes to events and messages to bytes, for either end.
+
+Everyone may import this. There is no clock and no socket in here; the adapter around it owns both.
+"""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from protocol.codec import decode_body, encode_body
+from protocol.errors import Code, LocalProtocolError, RemoteProtocolError
+from protocol.fields import NO_ID
+from protocol.framing import FRAME_BYTES_MAX, FrameReader, encode_frame
+from protocol.messages import PROTOCOL_VERSION, Error, Hello, Message, Welcome
+from protocol.states import REQUESTS, Role, State, next_state
+
+
+class Unreadable(Struct, frozen=True, gc=False):
+    """A request that cannot be taken; the connection goes on, and Error is the answer to it."""
+
+    code: Code
+    message: str
+
+
+Event = tuple[bytes, Message | Unreadable]
+"""The id that the peer gave, and what it said."""
+
+
+class Connection:
+    """The protocol of one connection, as seen by the end that plays `role`.
+
+    :ivar state: how far the connection has come.
+    """
+
+    __slots__ = ("_peer", "_reader", "_role", "state")
+
+    def __init__(self, role: Role, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
+        self._role = role
+        self._peer = role.peer
+        self._reader = FrameReader(frame_bytes_max)
+        self.state = State.AWAITS_HELLO
+
+    @property
+    def buffered_bytes(self) -> int:
+        """How many bytes of an unfinished frame are held; never more than one frame."""
+        return self._reader.buffered_bytes
+
+    def send(self, message: Message, request_id: bytes = NO_ID) -> bytes:
+        """Encode a message as a frame and take the state on.
+
+        Raises `LocalProtocolError` when the state forbids the message or no frame can hold it.
+        """
+        state = next_state(self.state, self._role, type(message))
+        if state is None and not self._is_farewell(message, request_id, self._role):
+            name = type(message).__name__
+            raise LocalProtocolError(
+                Code.UNEXPECTED_MESSAGE,
+                f"the {self._role.name} may not send {name} in state {self.state.name}",
+            )
+        frame = encode_frame(message.KIND, request_id, encode_body(message))
+        if state is not None:
+            self.state = state
+        return frame
+
+    def receive(self, data: bytes) -> Iterator[Event]:
+        """Yield what the peer said, in order; run the iterator to its end.
+
+        Raises `RemoteProtocolError`, after the events before it, when the stream cannot go on;
+        from then on every call raises it again.
+        """
+        for kind, request_id, body in self._reader.feed(data):
+            yield request_id, self._understand(kind, request_id, body)
+        if self._reader.error is not None:
+            raise self._reader.error
+
+    def _understand(self, kind: int, request_id: bytes, body: bytes) -> Message | Unreadable:
+        try:
+            message = decode_body(kind, body)
+        except RemoteProtocolError as error:
+            return self._unreadable_or_raise(request_id, error)
+        state = next_state(self.state, self._peer, type(message))
+        if state is None:
+            if self._is_farewell(message, request_id, self._peer):
+                return message
+            name = type(message).__name__
+            violation = RemoteProtocolError(
+                Code.UNEXPECTED_MESSAGE,
+                f"{name} may not come from the {self._peer.name} in state {self.state.name}",
+            )
+            return self._unreadable_or_raise(request_id, violation)
+        self.state = state
+        if state is State.DRAINING and type(message) in REQUESTS:
+            late = "this server takes no more requests: send it to another"
+            return self._unreadable_or_raise(request_id, RemoteProtocolError(Code.DRAINING, late))
+        return message
+
+    def _unreadable_or_raise(self, request_id: bytes, error: RemoteProtocolError) -> Unreadable:
+        """A logged-in client may err and go on; before that, and from a server, errors are
+        final, and so they are without an id, since an Error that answers none is a farewell.
+        """
+        logged_in = self.state in (State.OPEN, State.DRAINING)
+        if self._role is Role.SERVER and logged_in and request_id != NO_ID:
+            return Unreadable(error.code, error.message)
+        self._reader.end(error)
+        raise error
+
+    @staticmethod
+    def _is_farewell(message: Message, request_id: bytes, sender: Role) -> bool:
+        """A server may say in any state why it ends the connection: an Error that answers no id."""
+        return sender is Role.SERVER and request_id == NO_ID and type(message) is Error
+
+
+def choose_version(hello: Hello) -> int:
+    """The version that a server speaks with this client.
+
+    Raises `RemoteProtocolError` VERSION_UNSUPPORTED when there is none in common.
+    """
+    if hello.version_min <= PROTOCOL_VERSION <= hello.version_max:
+        return PROTOCOL_VERSION
+    raise RemoteProtocolError(
+        Code.VERSION_UNSUPPORTED,
+        f"this server speaks version {PROTOCOL_VERSION}, the client "
+        f"{hello.version_min} to {hello.version_max}",
+    )
+
+
+def hello(agent: str) -> Hello:
+    """The first message of a client of this version."""
+    return Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, agent)
+
+
+def welcome(server: str, version: int, outstanding_max: int, heartbeat_ms: int) -> Welcome:
+    """The answer of a server that keeps the usual frame limit."""
+    return Welcome(version, server, FRAME_BYTES_MAX, outstanding_max, heartbeat_ms)

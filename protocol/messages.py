@@ -1,0 +1,454 @@
+"""Every message of the protocol, declared once for both directions.
+
+Everyone may import this. A message is an immutable record; its `kind` byte and the codec follow
+from the declaration here. docs/protocol.md shows each one in hex.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, ClassVar, TypeVar
+
+from msgspec import Meta, Struct
+
+from protocol.fields import Count, Id, Int64, LongText, Text, TransactionNum
+
+PROTOCOL_VERSION = 1
+
+
+class Message(Struct, frozen=True, gc=False, array_like=True):
+    """What all messages share: a kind byte that names the type on the wire.
+
+    Fields beyond those declared are passed over, for a peer that is newer than we are.
+    """
+
+    KIND: ClassVar[int]
+
+
+KINDS: dict[int, type[Message]] = {}
+"""All messages by kind byte; filled by the declarations below and by nothing else."""
+
+_M = TypeVar("_M", bound=type[Message])
+
+
+def message(kind: int) -> Callable[[_M], _M]:
+    """Declare a message type under its kind byte; a byte used twice is an error at import."""
+
+    def declare(cls: _M) -> _M:
+        if kind in KINDS:
+            raise AssertionError(f"kind {kind:#04x} is {KINDS[kind].__name__} already")
+        cls.KIND = kind
+        KINDS[kind] = cls
+        return cls
+
+    return declare
+
+
+# Control: hello, log-in, heartbeat, drain, errors, streams.
+
+
+@message(0x01)
+class Hello(Message):
+    """The client's first frame: the versions it speaks and what it is."""
+
+    version_min: Count
+    version_max: Count
+    agent: Text
+
+
+@message(0x02)
+class Welcome(Message):
+    """The server's answer to Hello: the version chosen, its name, and the limits that it sets."""
+
+    version: Count
+    server: Text
+    frame_bytes_max: Count
+    outstanding_max: Count
+    heartbeat_ms: Count
+
+
+@message(0x03)
+class LogIn(Message):
+    """The first message of a SCRAM exchange (RFC 5802), by the client."""
+
+    mechanism: Text
+    client_first: LongText
+
+
+@message(0x04)
+class LogInChallenge(Message):
+    """The server's first SCRAM message."""
+
+    server_first: LongText
+
+
+@message(0x05)
+class LogInProof(Message):
+    """The client's last SCRAM message."""
+
+    client_final: LongText
+
+
+@message(0x06)
+class LoggedIn(Message):
+    """The server's last SCRAM message, and the role that the connection has from now on."""
+
+    server_final: LongText
+    role: Text
+
+
+@message(0x07)
+class Error(Message):
+    """The request of this id was not carried out and not journalled; with no id, the connection
+    ends.
+    """
+
+    code: Count
+    message: LongText
+
+
+@message(0x08)
+class Ping(Message):
+    """Asks for a Pong; sent by either side when nothing else was for a while."""
+
+
+@message(0x09)
+class Pong(Message):
+    """Answers a Ping."""
+
+
+@message(0x0A)
+class Drain(Message):
+    """Go away: requests after `last_id` are not accepted here; those before are still answered."""
+
+    last_id: Id
+
+
+@message(0x0B)
+class Chunk(Message):
+    """A part of a streamed reply, in order; the stream ends with the reply proper or an Error."""
+
+    data: bytes
+
+
+@message(0x0C)
+class HealthRequest(Message):
+    """Asks whether the service can do its work."""
+
+
+@message(0x0D)
+class Health(Message):
+    """What the service says of itself; `reason` is empty when it is well."""
+
+    ready: bool
+    reason: LongText
+
+
+# Trading: the sixteen commands (SPEC section 1).
+
+
+class Command(Message):
+    """What all commands share: whose account, and the workload's line number."""
+
+    NAME: ClassVar[str] = ""
+
+    user: Text
+    transaction_num: TransactionNum
+
+
+class SymbolCommand(Command):
+    """A command about one stock of one user."""
+
+    symbol: Text
+
+
+class AmountCommand(SymbolCommand):
+    """A command about a stock and an amount of money; for SET_*_TRIGGER the amount is the
+    trigger price.
+    """
+
+    amount_cents: Int64
+
+
+@message(0x10)
+class Add(Command):
+    """ADD: put money into the account."""
+
+    NAME = "ADD"
+    amount_cents: Int64
+
+
+@message(0x11)
+class QuoteRequest(SymbolCommand):
+    """QUOTE: show the price."""
+
+    NAME = "QUOTE"
+
+
+@message(0x12)
+class Buy(AmountCommand):
+    """BUY: reserve money for whole shares at the price now."""
+
+    NAME = "BUY"
+
+
+@message(0x13)
+class CommitBuy(Command):
+    """COMMIT_BUY: carry out the newest pending buy."""
+
+    NAME = "COMMIT_BUY"
+
+
+@message(0x14)
+class CancelBuy(Command):
+    """CANCEL_BUY: give up the newest pending buy."""
+
+    NAME = "CANCEL_BUY"
+
+
+@message(0x15)
+class Sell(AmountCommand):
+    """SELL: reserve shares worth up to the amount at the price now."""
+
+    NAME = "SELL"
+
+
+@message(0x16)
+class CommitSell(Command):
+    """COMMIT_SELL: carry out the newest pending sell."""
+
+    NAME = "COMMIT_SELL"
+
+
+@message(0x17)
+class CancelSell(Command):
+    """CANCEL_SELL: give up the newest pending sell."""
+
+    NAME = "CANCEL_SELL"
+
+
+@message(0x18)
+class SetBuyAmount(AmountCommand):
+    """SET_BUY_AMOUNT: put money aside for a buy trigger."""
+
+    NAME = "SET_BUY_AMOUNT"
+
+
+@message(0x19)
+class SetBuyTrigger(AmountCommand):
+    """SET_BUY_TRIGGER: arm it; the amount is the price at or below which it fires."""
+
+    NAME = "SET_BUY_TRIGGER"
+
+
+@message(0x1A)
+class CancelSetBuy(SymbolCommand):
+    """CANCEL_SET_BUY: as if the buy trigger had never been set."""
+
+    NAME = "CANCEL_SET_BUY"
+
+
+@message(0x1B)
+class SetSellAmount(AmountCommand):
+    """SET_SELL_AMOUNT: note how much to sell when the trigger fires."""
+
+    NAME = "SET_SELL_AMOUNT"
+
+
+@message(0x1C)
+class SetSellTrigger(AmountCommand):
+    """SET_SELL_TRIGGER: arm it; the amount is the price at or above which it fires."""
+
+    NAME = "SET_SELL_TRIGGER"
+
+
+@message(0x1D)
+class CancelSetSell(SymbolCommand):
+    """CANCEL_SET_SELL: as if the sell trigger had never been set."""
+
+    NAME = "CANCEL_SET_SELL"
+
+
+@message(0x1E)
+class DumpLog(Command):
+    """DUMPLOG: the log as XML, streamed; an empty user asks for everybody's (administrator
+    only).
+    """
+
+    NAME = "DUMPLOG"
+    filename: Text
+
+
+@message(0x1F)
+class DisplaySummary(Command):
+    """DISPLAY_SUMMARY: the account at a glance.
+
+    `before_seq` pages back: 0 shows the newest history, else what came before that journal number.
+    """
+
+    NAME = "DISPLAY_SUMMARY"
+    before_seq: Count = 0
+
+
+COMMANDS: dict[str, type[Command]] = {
+    cls.NAME: cls for cls in KINDS.values() if issubclass(cls, Command)
+}
+"""The sixteen commands by the name that workload files and the audit log give them."""
+
+
+# Trading: the answers.
+
+
+@message(0x30)
+class Receipt(Message):
+    """The command was accepted and is durable.
+
+    :ivar seq: the user's journal sequence number.
+    :ivar decided_ms: when it was decided, Unix ms.
+    :ivar price_cents: the price that decided, 0 where none did; then `quoted_ms` is 0 too.
+    :ivar shares: whole shares that moved, or would move at the commit.
+    :ivar total_cents: `shares * price_cents`, or the money that the command moved.
+    :ivar valid_until_ms: BUY and SELL: last moment to commit; QUOTE: last moment of the price; else
+        0.
+    """
+
+    seq: Count
+    decided_ms: Count
+    price_cents: Count = 0
+    quoted_ms: Int64 = 0
+    shares: Count = 0
+    total_cents: Count = 0
+    valid_until_ms: Int64 = 0
+
+
+@message(0x31)
+class Refused(Message):
+    """The command was refused for good and nothing else changed; the refusal is in the journal.
+
+    The price is told where one decided, else it is 0.
+    """
+
+    code: Count
+    message: LongText
+    seq: Count
+    decided_ms: Count
+    price_cents: Count = 0
+    quoted_ms: Int64 = 0
+
+
+class HoldingLine(Message):
+    """Shares of one stock that are free to sell."""
+
+    symbol: Text
+    shares: Count
+
+
+class OrderLine(Message):
+    """A pending order; `side` is `buy` or `sell`."""
+
+    side: Text
+    symbol: Text
+    shares: Count
+    price_cents: Count
+    decided_ms: Count
+    valid_until_ms: Int64
+
+
+class TriggerLine(Message):
+    """A trigger; not armed while `price_cents` is 0. `shares` are those that an armed sell
+    holds.
+    """
+
+    side: Text
+    symbol: Text
+    amount_cents: Count
+    price_cents: Count
+    shares: Count
+
+
+class HistoryLine(Message):
+    """One journal entry of the user: what was done, by whom (the system too), and how it ended."""
+
+    seq: Count
+    decided_ms: Count
+    transaction_num: Count
+    name: Text
+    code: Count
+    symbol: Text
+    amount_cents: Int64
+    price_cents: Count
+    shares: Count
+    total_cents: Count
+
+
+@message(0x32)
+class Summary(Message):
+    """The answer to DISPLAY_SUMMARY; `history` is newest first and pages on from
+    `history_before_seq`, 0 at the end.
+    """
+
+    seq: Count
+    decided_ms: Count
+    exists: bool
+    cash_cents: Count
+    reserve_cents: Count
+    holdings: Annotated[list[HoldingLine], Meta(max_length=20_000)]
+    orders: Annotated[list[OrderLine], Meta(max_length=2_000)]
+    triggers: Annotated[list[TriggerLine], Meta(max_length=40_000)]
+    history: Annotated[list[HistoryLine], Meta(max_length=1_000)]
+    history_before_seq: Count
+
+
+# Audit: journal entries to the daemon, and the log back.
+
+
+@message(0x50)
+class Append(Message):
+    """Journal entries of one stream, numbered from `first_number` without gaps; each is an
+    encoded ledger entry.
+    """
+
+    stream: Text
+    first_number: Count
+    entries: list[bytes]
+
+
+@message(0x51)
+class Appended(Message):
+    """Everything of the stream up to `last_number` is stored durably."""
+
+    stream: Text
+    last_number: Count
+
+
+@message(0x52)
+class AppendFrom(Message):
+    """Asks from which number on the daemon lacks entries of the stream; answered by Appended."""
+
+    stream: Text
+
+
+class StreamPosition(Message):
+    """A place in a stream of journal entries."""
+
+    stream: Text
+    number: Count
+
+
+@message(0x53)
+class Dump(Message):
+    """Asks for the log as XML, of one user or (empty) of all, as far as `positions` reach; `last`
+    is told last.
+
+    Answered by Chunks and then Dumped.
+    """
+
+    user: Text
+    positions: Annotated[list[StreamPosition], Meta(max_length=10_000)]
+    last: StreamPosition | None
+    deadline_ms: Count
+
+
+@message(0x54)
+class Dumped(Message):
+    """The end of a dump, with the number of XML records that it held."""
+
+    records: Count

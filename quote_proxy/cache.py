@@ -1,0 +1,156 @@
+"""The coalescing quote cache: one fetch per symbol and window, however many ask.
+
+For the trading node, the proxy daemon and the trigger service. Invariants: a price older than its
+validity by the quote server's own time is never given out; every waiter has a Deferred of its own;
+a price once paid for is kept even if all who asked have left.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+
+from msgspec import Struct
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from protocol.quote import QUOTE_TTL_MS, Quote
+from quote_proxy.source import QuoteSource, QuoteUnavailable, Refusal
+
+SYMBOLS_MAX = 20_000
+"""More than there are symbols of 1 to 3 letters."""
+
+_Waiters = OrderedDict[Deferred[Quote], None]
+
+
+class _Held(Struct, frozen=True, gc=False):
+    quote: Quote
+    usable_until_s: float
+
+
+class CacheCounters:
+    """How prices were come by, since the start.
+
+    :ivar fresh: given out at once from the cache.
+    :ivar coalesced: answered by a fetch that was already under way.
+    :ivar fetched: fetches that gave a price.
+    :ivar failed: fetches that did not.
+    """
+
+    __slots__ = ("coalesced", "failed", "fetched", "fresh")
+
+    def __init__(self) -> None:
+        self.fresh = 0
+        self.coalesced = 0
+        self.fetched = 0
+        self.failed = 0
+
+
+class QuoteCache:
+    """Prices held for as long as they may be used (SPEC section 1, "Quotes").
+
+    :param clock: validity is kept on `clock.seconds()`, which must be monotonic.
+    :param wall_ms: Unix ms now; read once per price, when it comes in, to tell how old it is.
+    :param symbols_max: the price held longest makes room for one too many.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        source: QuoteSource,
+        clock: IReactorTime,
+        *,
+        wall_ms: Callable[[], int],
+        ttl_s: float = QUOTE_TTL_MS / 1000,
+        symbols_max: int = SYMBOLS_MAX,
+    ) -> None:
+        self.counters = CacheCounters()
+        self._source = source
+        self._clock = clock
+        self._wall_ms = wall_ms
+        self._ttl_ms = round(ttl_s * 1000)
+        self._symbols_max = symbols_max
+        self._held: OrderedDict[str, _Held] = OrderedDict()
+        self._in_flight: dict[str, _Waiters] = {}
+
+    def fresh(self, symbol: str) -> Quote | None:
+        """Return the price of `symbol` if one is held that may be used now.
+
+        No I/O, no Deferred: a look-up and a comparison. Exactly 60.000 s old is usable.
+        """
+        held = self._held.get(symbol)
+        if held is None or self._clock.seconds() > held.usable_until_s:
+            return None
+        self.counters.fresh += 1
+        return held.quote
+
+    def get(self, symbol: str, user: str) -> Deferred[Quote]:
+        """Give the price of `symbol`, asking the source in the name of `user` only if need be.
+
+        Fires at once with a held price, else on a later turn of the clock, waiters in the order
+        they asked. Fails with `QuoteUnavailable`. Cancelling it removes this waiter alone; the
+        fetch goes on and its price is kept.
+        """
+        quote = self.fresh(symbol)
+        if quote is not None:
+            return succeed(quote)
+        waiters = self._in_flight.get(symbol)
+        if waiters is not None:
+            self.counters.coalesced += 1
+            return self._wait(waiters)
+        waiters = self._in_flight[symbol] = OrderedDict()
+        waiter = self._wait(waiters)
+        fetch = maybeDeferred(self._source.fetch, symbol, user)
+        fetch.addCallback(self._hold, symbol)
+        fetch.addCallbacks(partial(self._fetched, symbol), partial(self._failed, symbol))
+        return waiter
+
+    def _wait(self, waiters: _Waiters) -> Deferred[Quote]:
+        waiter: Deferred[Quote] = Deferred(lambda leaving: waiters.pop(leaving, None))
+        waiters[waiter] = None
+        return waiter
+
+    def _hold(self, quote: Quote, symbol: str) -> Quote:
+        if quote.symbol != symbol:
+            raise QuoteUnavailable(Refusal.SYMBOL)
+        if quote.price_cents <= 0:
+            raise QuoteUnavailable(Refusal.PRICE)
+        # A time slightly ahead of ours is the other clock's error: it earns no longer validity.
+        age_ms = max(0, self._wall_ms() - quote.quoted_ms)
+        if age_ms > self._ttl_ms:
+            raise QuoteUnavailable(Refusal.EXPIRED)
+        usable_until_s = self._clock.seconds() + (self._ttl_ms - age_ms) / 1000
+        self._held[symbol] = _Held(quote, usable_until_s)
+        self._held.move_to_end(symbol)
+        if len(self._held) > self._symbols_max:
+            self._held.popitem(last=False)
+        return quote
+
+    def _fetched(self, symbol: str, quote: Quote) -> None:
+        self.counters.fetched += 1
+        self._settle(symbol, quote)
+
+    def _failed(self, symbol: str, failure: Failure) -> None:
+        self.counters.failed += 1
+        if isinstance(failure.value, QuoteUnavailable):
+            self._settle(symbol, failure.value.reason)
+            return
+        self._log.failure("fetching the price of {symbol}", failure, symbol=symbol)
+        self._settle(symbol, Refusal.INTERNAL)
+
+    def _settle(self, symbol: str, outcome: Quote | Refusal) -> None:
+        waiters = self._in_flight.pop(symbol)
+        if waiters:
+            self._clock.callLater(0, _fire, waiters, outcome)
+
+
+def _fire(waiters: _Waiters, outcome: Quote | Refusal) -> None:
+    # A waiter may cancel another one while it is called: take them out one at a time.
+    while waiters:
+        waiter, _ = waiters.popitem(last=False)
+        if isinstance(outcome, Quote):
+            waiter.callback(outcome)
+        else:
+            waiter.errback(QuoteUnavailable(outcome))
