@@ -111,6 +111,7 @@ class EmbeddedPostgres:
         programs.refuse_unreachable(self.data_dir)
         if not self.cluster_dir.exists():
             self._create_cluster(programs)
+        self._forget_reused_pid()
         _make_private(self.socket_dir, programs)
         self._write_settings(programs)
         leash = [sys.executable, "-I", "-S", str(Path(__file__).with_name("leash.py"))]
@@ -161,7 +162,7 @@ class EmbeddedPostgres:
         self._leash = None
 
     def _create_cluster(self, programs: ServerPrograms) -> None:
-        """Make the cluster beside its place and move it there whole; a cut leaves no half of one."""
+        """Make the cluster beside its place and move it there whole: a cut leaves no half."""
         draft = self.data_dir / "cluster.new"
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
@@ -193,6 +194,17 @@ class EmbeddedPostgres:
         path.write_text("# Written by daytrade at each start.\n" + "".join(lines))
         programs.own(path)
 
+    def _forget_reused_pid(self) -> None:
+        """Remove a crashed server's pid file whose pid now is some other process.
+
+        PostgreSQL would take that process for the server; in a restarted container, where pids are
+        few, that is the rule. A file that names nobody stays: with it PostgreSQL looks for
+        backends that outlived the crash.
+        """
+        lines = self._pid_file_lines()
+        if lines and _is_alive(int(lines[0])):
+            (self.cluster_dir / "postmaster.pid").unlink()
+
     def _pid_file_lines(self) -> list[str]:
         try:
             text = (self.cluster_dir / "postmaster.pid").read_text()
@@ -202,12 +214,8 @@ class EmbeddedPostgres:
 
     def _is_postmaster(self, pid: int) -> bool:
         """Tell a live server from a pid that a crash left in the file and the kernel gave away."""
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
         if sys.platform != "linux":
-            return True
+            return _is_alive(pid)
         try:
             return Path(f"/proc/{pid}/cwd").readlink() == self.cluster_dir
         except OSError:
@@ -250,6 +258,16 @@ def _make_private(directory: Path, programs: ServerPrograms) -> None:
     found = directory.lstat()
     if found.st_uid != programs.uid or found.st_mode != stat.S_IFDIR | 0o700:
         raise PostgresFailed(f"{directory} is not the server's own private folder; remove it")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _quoted(value: str) -> str:

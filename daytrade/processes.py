@@ -26,6 +26,8 @@ from daytrade.process_usage import Usage, read_usage
 
 READY_POLL_S = 0.02
 USAGE_POLL_S = 1.0
+_CANNOT_START = 127
+"""The exit code that shells give to a command which could not be run."""
 
 
 class Backoff(Struct, frozen=True):
@@ -149,7 +151,12 @@ class SupervisedProcess:
         self._problem = None
         log_path = self.command.log_path
         self._log_offset = log_path.stat().st_size if log_path.exists() else 0
-        self._child = spawn(self._spawner, self._clock, self.command, self._ended)
+        try:
+            self._child = spawn(self._spawner, self._clock, self.command, self._ended)
+        except OSError as error:
+            self._problem = f"cannot be started: {error}"
+            self._ended(ExitStatus(code=_CANNOT_START, signal=None))
+            return
         self._ready_poll.start(READY_POLL_S, now=False).addErrback(self._poll_failed)
         self._usage_poll.start(USAGE_POLL_S).addErrback(self._poll_failed)
 

@@ -61,8 +61,7 @@ class Disagreement(Struct, frozen=True, gc=False):
 
 
 def check_history(histories: Iterable[UserHistory]) -> list[Disagreement]:
-    """Replay the histories, each of another user, and return all disagreements, none if all is
-    well.
+    """Replay the histories, each of another user, and return all disagreements.
 
     Raises ValueError on a command that stands in another user's history.
     """

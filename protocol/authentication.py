@@ -71,7 +71,8 @@ def _refusal() -> TradeError:
 def _unusable() -> TradeError:
     return TradeError(
         Code.LOGIN_FAILED,
-        "a name or password may not hold control characters, unassigned ones or mixed directions",
+        "a name may not be empty, and neither a name nor a password may hold control characters, "
+        "unassigned ones or mixed writing directions",
     )
 
 

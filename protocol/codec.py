@@ -2,7 +2,8 @@
 
 Everyone may import this. A body is one MessagePack array with the fields in the order of their
 declaration. Fields may be added at the end with a default; that is how the protocol grows within a
-version: a shorter body from an older peer gets the defaults, what a newer peer added is passed over.
+version: a shorter body from an older peer gets the defaults, and what a newer peer added is passed
+over.
 """
 
 from typing import Any

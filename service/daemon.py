@@ -1,0 +1,137 @@
+"""What the options of all daemons have in common, and how a daemon tells that it is ready.
+
+Used by `twistd_plugins`. A daemon started with --lifeline ends with whoever started it.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.endpoints import clientFromString, serverFromString
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.stdio import StandardIO
+from twisted.logger import Logger
+from twisted.python import usage
+from twisted.python.failure import Failure
+
+from protocol.errors import TradeError
+from service.ordered import OrderedService, Step, exit_with_failure
+from service.time import make_timers_monotonic
+
+log = Logger()
+
+
+class DaemonOptions(usage.Options):
+    """Options that every daemon takes."""
+
+    optFlags = [
+        ["lifeline", None, "End when standard input is closed, so as to leave with the starter."],
+    ]
+    optParameters = [
+        ["announce", None, None, "File to write the address to, once the service is ready."],
+    ]
+
+    def path(self, name: str) -> Path | None:
+        """A file name given as an option, or None."""
+        value = self[name]
+        return None if value is None else Path(value)
+
+    def required(self, name: str) -> str:
+        """An option that must be given; raises `usage.UsageError`."""
+        value = self[name]
+        if value is None:
+            raise usage.UsageError(f"--{name} must be given")
+        return str(value)
+
+
+def client_endpoint(reactor: Any, description: str) -> IStreamClientEndpoint:
+    """The endpoint of a description like `tcp:127.0.0.1:12000`; raises `usage.UsageError`."""
+    try:
+        endpoint: IStreamClientEndpoint = clientFromString(reactor, description)
+    except (ValueError, TypeError) as error:
+        raise usage.UsageError(f"{description!r} is no endpoint: {error}") from None
+    return endpoint
+
+
+class Listener:
+    """A port that is opened as one step of a start and closed as one step of a stop."""
+
+    def __init__(self, reactor: Any, description: str, factory: IProtocolFactory) -> None:
+        try:
+            self._endpoint = serverFromString(reactor, description)
+        except (ValueError, TypeError, KeyError) as error:
+            raise usage.UsageError(f"--listen {description!r} is no endpoint: {error}") from None
+        self._factory = factory
+        self._port: IListeningPort | None = None
+
+    async def open(self) -> None:
+        """Begin to listen; raises `CannotListenError` where the port is taken."""
+        self._port = await self._endpoint.listen(self._factory)
+
+    async def close(self) -> None:
+        """Take no new connections."""
+        if self._port is not None:
+            await maybeDeferred(self._port.stopListening)
+
+    @property
+    def address(self) -> str:
+        """Where the port can be reached, as a client endpoint description."""
+        assert self._port is not None
+        host: Any = self._port.getHost()
+        return f"tcp:{host.host}:{host.port}"
+
+
+class _Lifeline(Protocol):
+    """Standard input: nothing is read from it but its end."""
+
+    def __init__(self, on_end: Callable[[], None]) -> None:
+        self._on_end = on_end
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._on_end()
+
+
+def daemon_service(
+    reactor: Any,
+    options: DaemonOptions,
+    name: str,
+    steps: Sequence[Step],
+    address: Callable[[], str],
+) -> IService:
+    """Put a daemon together: timers, steps in order, announcement, lifeline.
+
+    :param address: what to announce; called when all steps have started.
+    """
+    make_timers_monotonic(reactor)
+
+    def ready() -> None:
+        log.info("{name} is ready at {address}", name=name, address=address())
+        announce = options.path("announce")
+        if announce is not None:
+            _write_whole(announce, address() + "\n")
+
+    def failed(step: str, failure: Failure) -> None:
+        if failure.check(TradeError) is None:
+            log.failure("{name} cannot start: {step}", failure, name=name, step=step)
+        message = f"{name} cannot start: {step}: {failure.getErrorMessage()}"
+        exit_with_failure(reactor, message)
+
+    if options["lifeline"]:
+        reactor.callWhenRunning(lambda: StandardIO(_Lifeline(lambda: _stop_once(reactor))))
+    return OrderedService(reactor, steps, ready, failed)
+
+
+def _stop_once(reactor: Any) -> None:
+    if reactor.running:
+        reactor.stop()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that nobody ever reads half of it."""
+    unfinished = path.with_name(path.name + ".part")
+    unfinished.write_text(text)
+    os.replace(unfinished, path)

@@ -1,0 +1,199 @@
+"""The protocol on a Twisted transport: what both ends have in common.
+
+Used by `service.server` and `service.client`. All frames sent in one turn of the reactor leave in
+one write, and a peer that falls silent, or does not read, is let go.
+"""
+
+from typing import Any
+
+from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from protocol.connection import Connection, Unreadable
+from protocol.errors import Code, RemoteProtocolError
+from protocol.fields import NO_ID
+from protocol.messages import Message, Ping, Pong
+from protocol.states import Role, State
+
+HEARTBEAT_S = 10.0
+"""After this long without a byte from the peer a Ping goes out."""
+
+SILENT_BEATS_MAX = 3
+CONGESTED_S_MAX = 30.0
+"""How long a peer may leave its side unread before it is let go."""
+
+BUFFERED_BYTES_MAX = 64 * 1024
+"""Frames written in one turn are handed to the transport early once they are this many bytes."""
+
+
+@implementer(IPushProducer)
+class WireProtocol(Protocol):
+    """One end of a connection; subclasses say what they do with each message.
+
+    :ivar is_congested: the peer does not take what we write; true until the transport has drained.
+    """
+
+    log = Logger()
+    transport: Any
+
+    def __init__(self, clock: IReactorTime, role: Role, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self._clock = clock
+        self._connection = Connection(role)
+        self._heartbeat_s = heartbeat_s
+        self._heartbeat = LoopingCall(self._beat)
+        self._heartbeat.clock = clock
+        self._silent_beats = 0
+        self._outgoing: list[bytes] = []
+        self._outgoing_bytes = 0
+        self._flush_call: Any = None
+        self._congested_call: Any = None
+        self.is_congested = False
+        self.is_lost = False
+
+    @property
+    def state(self) -> State:
+        """How far the connection has come."""
+        return self._connection.state
+
+    # What subclasses fill in.
+
+    def message_received(self, request_id: bytes, message: Message) -> None:
+        """The peer sent a message that the state allows."""
+        raise NotImplementedError
+
+    def unreadable_received(self, request_id: bytes, unreadable: Unreadable) -> None:
+        """The peer sent a request that cannot be taken."""
+        raise NotImplementedError
+
+    def congestion_changed(self) -> None:
+        """`is_congested` has another value now."""
+
+    def ended(self, reason: Failure) -> None:
+        """The connection is gone; nothing more will be received or sent."""
+
+    # Sending.
+
+    def send(self, message: Message, request_id: bytes = NO_ID) -> None:
+        """Send a message with the other messages of this turn.
+
+        Raises `LocalProtocolError` where the state forbids it; after the end of the connection it
+        does nothing, because whoever asked is gone.
+        """
+        if self.is_lost:
+            return
+        frame = self._connection.send(message, request_id)
+        self._outgoing.append(frame)
+        self._outgoing_bytes += len(frame)
+        if self._outgoing_bytes >= BUFFERED_BYTES_MAX:
+            self.flush()
+        elif self._flush_call is None:
+            self._flush_call = self._clock.callLater(0, self.flush)
+
+    def flush(self) -> None:
+        """Hand what was sent in this turn to the transport."""
+        if self._flush_call is not None:
+            if self._flush_call.active():
+                self._flush_call.cancel()
+            self._flush_call = None
+        if self._outgoing and not self.is_lost:
+            data = b"".join(self._outgoing)
+            self._outgoing.clear()
+            self._outgoing_bytes = 0
+            self.transport.write(data)
+
+    def close(self) -> None:
+        """Send what is left and end the connection."""
+        self.flush()
+        self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """End the connection at once; what was not sent is lost."""
+        self.transport.abortConnection()
+
+    # Receiving.
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass on every message in `data`; bytes that break the protocol end the connection."""
+        self._silent_beats = 0
+        try:
+            for request_id, event in self._connection.receive(data):
+                if isinstance(event, Unreadable):
+                    self.unreadable_received(request_id, event)
+                elif isinstance(event, Ping):
+                    self.send(Pong(), request_id)
+                elif not isinstance(event, Pong):
+                    self.message_received(request_id, event)
+        except RemoteProtocolError as violation:
+            self.protocol_broken(violation)
+
+    def protocol_broken(self, violation: RemoteProtocolError) -> None:
+        """The peer's bytes make no sense any more."""
+        self.log.warn("{peer} broke the protocol: {error}", peer=self.peer, error=str(violation))
+        self.close()
+
+    # The life of the transport.
+
+    @property
+    def peer(self) -> str:
+        """Who is at the other end, for the log."""
+        return str(self.transport.getPeer()) if self.transport is not None else "nobody"
+
+    def connectionMade(self) -> None:
+        """Start the heartbeat and watch how fast the peer reads."""
+        self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
+        self._heartbeat.start(self._heartbeat_s, now=False)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Stop everything that was going on for this peer."""
+        self.is_lost = True
+        if self._heartbeat.running:
+            self._heartbeat.stop()
+        for call in (self._flush_call, self._congested_call):
+            if call is not None and call.active():
+                call.cancel()
+        self._outgoing.clear()
+        self.ended(reason)
+
+    def _beat(self) -> None:
+        self._silent_beats += 1
+        if self._silent_beats > SILENT_BEATS_MAX:
+            self.log.warn("{peer} has fallen silent: connection closed", peer=self.peer)
+            self.abort()
+        elif self._silent_beats > 1 and self.state not in (
+            State.AWAITS_HELLO,
+            State.AWAITS_WELCOME,
+        ):
+            self.send(Ping())
+
+    # IPushProducer: the transport tells how fast the peer reads.
+
+    def pauseProducing(self) -> None:
+        """The peer does not read fast enough."""
+        self.is_congested = True
+        self._congested_call = self._clock.callLater(CONGESTED_S_MAX, self._give_up_on_reader)
+        self.congestion_changed()
+
+    def resumeProducing(self) -> None:
+        """The peer has read what was waiting for it."""
+        self.is_congested = False
+        if self._congested_call is not None and self._congested_call.active():
+            self._congested_call.cancel()
+        self._congested_call = None
+        self.congestion_changed()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; connectionLost says the rest."""
+
+    def _give_up_on_reader(self) -> None:
+        self.log.warn("{peer} does not read its replies: connection closed", peer=self.peer)
+        self.abort()
+
+
+def internal_error(what: str) -> tuple[Code, str]:
+    """What a client may know of our own trouble."""
+    return Code.INTERNAL, f"{what}; it is in the server's log, try again"
