@@ -109,10 +109,10 @@ class EmbeddedPostgres:
             self.data_dir.chmod(0o711)
         programs = ServerPrograms(copy_dir=self.data_dir / "program")
         programs.refuse_unreachable(self.data_dir)
+        _make_private(self.socket_dir, programs)
         if not self.cluster_dir.exists():
             self._create_cluster(programs)
         self._forget_reused_pid()
-        _make_private(self.socket_dir, programs)
         self._write_settings(programs)
         leash = [sys.executable, "-I", "-S", str(Path(__file__).with_name("leash.py"))]
         leash += ["--signal", "INT", "--grace-s", str(STOP_GRACE_S)]

@@ -4,8 +4,8 @@ For the `daytrade` command and for tests. The same arguments give the same lines
 grows with the users, not with the commands.
 
 The figures were measured on the 2- and 10-user files. There, what a user does next depends on what
-that user did last, and the stock is drawn anew each time: so a third or more of them has nothing to
-commit or to cancel, too few shares, or no amount set for its trigger.
+that user did last, and the stock is drawn anew each time: so about a third of the commands has
+nothing to commit or to cancel, too few shares, or no amount set for its trigger.
 """
 
 from collections.abc import Iterator

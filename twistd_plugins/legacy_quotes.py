@@ -4,25 +4,29 @@ For twistd and the local stack. A port that is taken ends the process: a deaf do
 an outage.
 """
 
-import time
-from typing import cast
+from typing import Any, cast
 
-from twisted.application.service import IService, MultiService
-from twisted.application.strports import service as listening
-from twisted.internet.interfaces import IReactorCore, IReactorTime
+from twisted.application.service import IService
 from twisted.python import usage
 
 from quote_proxy.control import ControlFactory
 from quote_proxy.delays import Delay, parse_delay
 from quote_proxy.double import LegacyQuoteDouble
 from quote_proxy.prices import Prices
+from service.daemon import DaemonOptions, Listener, daemon_service
+from service.ordered import Step
+from service.time import wall_ms
+
+# A client may open hundreds of connections in one turn. Past the usual backlog of 50 the kernel
+# drops them and tries again after seconds, which would look like delays of our own.
+LISTEN_DEFAULT = "tcp:12300:interface=127.0.0.1:backlog=1024"
 
 
-class Options(usage.Options):
+class Options(DaemonOptions):
     """What the double is told on the command line."""
 
-    optParameters = [
-        ["listen", "l", "tcp:12300:interface=127.0.0.1", "Endpoint to answer requests on."],
+    optParameters: list[list[Any]] = [
+        ["listen", "l", LISTEN_DEFAULT, "Endpoint to answer requests on."],
         ["control", "c", None, "Endpoint of the control port; none without it."],
         ["seed", "s", 1, "Seed of prices, delays and cryptokeys.", int],
         ["delay", "d", "none", "How long an answer takes: none, course, or seconds."],
@@ -38,21 +42,22 @@ class Options(usage.Options):
             raise usage.UsageError("--step: write seconds from 0.001 to 86400")
 
 
-def makeService(options: Options, reactor: IReactorCore | None = None) -> IService:
+def makeService(options: Options, reactor: Any = None) -> IService:
     """Build the service: the double, and its control port if one was asked for."""
     if reactor is None:
         from twisted.internet import reactor as global_reactor
 
-        reactor = cast(IReactorCore, global_reactor)
+        reactor = cast(Any, global_reactor)
     double = LegacyQuoteDouble(
-        cast(IReactorTime, reactor),
-        wall_ms=lambda: time.time_ns() // 1_000_000,
+        reactor,
+        wall_ms=wall_ms,
         seed=options["seed"],
         prices=Prices(options["seed"], step_s=options["step"]),
         delay=options.parsed_delay,
     )
-    services = MultiService()
-    listening(options["listen"], double, reactor).setServiceParent(services)
+    quotes = Listener(reactor, options["listen"], double)
+    steps = [Step("quotes", quotes.open, quotes.close)]
     if options["control"] is not None:
-        listening(options["control"], ControlFactory(double), reactor).setServiceParent(services)
-    return cast(IService, services)
+        control = Listener(reactor, options["control"], ControlFactory(double))
+        steps.insert(0, Step("control", control.open, control.close))
+    return daemon_service(reactor, options, "legacy-quotes", steps, lambda: quotes.address)

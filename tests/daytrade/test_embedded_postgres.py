@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +15,13 @@ import pytest
 
 from daytrade.embedded_postgres import EmbeddedPostgres
 from daytrade.errors import DirectoryUnreachable, PostgresFailed, PostgresRunning
+from daytrade.postgres_program import wheel_installation
+from tests.daytrade.conftest import temporary_traversable_dir
 from tests.daytrade.process_end import all_end
 
 pytestmark = pytest.mark.postgres
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs a second user")
 
 START_AND_HOLD = """
 import signal, sys
@@ -31,12 +34,11 @@ signal.pause()
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def data_dir() -> Iterator[Path]:
-    """A folder in /tmp itself: pytest's own are closed to the user that runs PostgreSQL."""
-    with tempfile.TemporaryDirectory(prefix="daytrade-test-") as directory:
-        Path(directory).chmod(0o711)
-        yield Path(directory) / "postgres"
+    """One cluster for the tests that leave it whole, because making one takes a second."""
+    with temporary_traversable_dir() as directory:
+        yield directory / "postgres"
 
 
 def ask(postgres: EmbeddedPostgres, sql: str) -> list[tuple[object, ...]]:
@@ -135,31 +137,33 @@ def test_kill_9_of_its_owner_or_its_leash_ends_the_server(data_dir: Path, victim
 
 
 @pytest.mark.parametrize("name", ["long" * 25, "with,comma"])
-def test_a_path_that_no_socket_address_can_hold_gets_a_socket_in_tmp(
-    data_dir: Path, name: str
-) -> None:
-    postgres = EmbeddedPostgres(data_dir.with_name(name))
+def test_a_path_that_no_address_can_hold_gets_its_socket_in_tmp(name: str) -> None:
+    assert EmbeddedPostgres(Path("/srv") / name).socket_dir.parent == Path("/tmp")
+    assert EmbeddedPostgres(Path("/srv/short")).socket_dir == Path("/srv/short/socket")
+
+
+def test_a_server_with_its_socket_in_tmp_can_be_reached(traversable_dir: Path) -> None:
+    postgres = EmbeddedPostgres(traversable_dir / ("long" * 25))
     try:
         with postgres:
-            assert postgres.socket_dir.parent == Path("/tmp")
             assert ask(postgres, "SELECT 1") == [(1,)]
     finally:
         shutil.rmtree(postgres.socket_dir)
 
 
-def test_a_socket_folder_that_somebody_else_made_is_refused(data_dir: Path) -> None:
-    postgres = EmbeddedPostgres(data_dir)
-    data_dir.mkdir()
-    postgres.socket_dir.symlink_to(data_dir.parent)
+def test_a_socket_folder_that_somebody_else_made_is_refused(traversable_dir: Path) -> None:
+    postgres = EmbeddedPostgres(traversable_dir)
+    postgres.socket_dir.symlink_to("/var")
     with pytest.raises(PostgresFailed, match="not the server's own private folder"):
         postgres.prepare()
 
 
-def test_a_cluster_cut_off_in_the_making_is_made_again(data_dir: Path) -> None:
-    (data_dir / "cluster.new").mkdir(parents=True)
-    (data_dir / "cluster.new" / "PG_VERSION").write_text("18\n")
-    with EmbeddedPostgres(data_dir) as postgres:
-        assert ask(postgres, "SELECT 1") == [(1,)]
+def test_a_cluster_cut_off_in_the_making_is_made_again(traversable_dir: Path) -> None:
+    (traversable_dir / "cluster.new").mkdir()
+    (traversable_dir / "cluster.new" / "PG_VERSION").write_text("18\n")
+    postgres = EmbeddedPostgres(traversable_dir)
+    postgres.prepare()
+    assert (postgres.cluster_dir / "postgresql.conf").exists()
 
 
 def test_a_failed_start_shows_the_end_of_the_servers_log(data_dir: Path) -> None:
@@ -169,9 +173,27 @@ def test_a_failed_start_shows_the_end_of_the_servers_log(data_dir: Path) -> None
     assert postgres.postmaster_pid is None
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs a second user")
-def test_a_directory_below_a_closed_folder_is_refused_and_left_closed(data_dir: Path) -> None:
-    home = data_dir.parent / "home"
+@as_root
+def test_programs_that_the_system_user_cannot_reach_are_copied(
+    data_dir: Path, traversable_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a checkout below /root, which stays closed."""
+    closed = traversable_dir / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "installation").symlink_to(wheel_installation())
+    monkeypatch.setattr(
+        "daytrade.postgres_program.wheel_installation", lambda: closed / "installation"
+    )
+    with EmbeddedPostgres(data_dir) as postgres:
+        assert ask(postgres, "SELECT 1") == [(1,)]
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+@as_root
+def test_a_directory_below_a_closed_folder_is_refused_and_left_closed(
+    traversable_dir: Path,
+) -> None:
+    home = traversable_dir / "home"
     home.mkdir(mode=0o700)
     with pytest.raises(DirectoryUnreachable, match=f"{home} is closed to others"):
         EmbeddedPostgres(home / "stack" / "postgres").start()

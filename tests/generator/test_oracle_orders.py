@@ -112,16 +112,16 @@ class TestSelling:
 
 class TestPendingOrders:
     @pytest.mark.parametrize(
-        ("side", "settle", "holding_of_b"),
+        ("side", "settle", "holding_of_b", "money"),
         [
-            ("BUY", "COMMIT", 125),
-            ("BUY", "CANCEL", 100),
-            ("SELL", "COMMIT", 75),
-            ("SELL", "CANCEL", 100),
+            ("BUY", "COMMIT", 125, (650, 100)),
+            ("BUY", "CANCEL", 100, (900, 100)),
+            ("SELL", "COMMIT", 75, (1250, 0)),
+            ("SELL", "CANCEL", 100, (1000, 0)),
         ],
     )
     def test_a_commit_or_cancel_takes_the_newest_whatever_its_symbol(
-        self, side: str, settle: str, holding_of_b: int
+        self, side: str, settle: str, holding_of_b: int, money: tuple[int, int]
     ) -> None:
         desk = Desk(cash_cents=1000, A=100, B=100)
         desk.do(side, "A", 100, price=10)
@@ -130,6 +130,7 @@ class TestPendingOrders:
         pending = desk.now["pending_buys"] + desk.now["pending_sells"]
         assert [order.symbol for order in pending] == ["A"]
         assert desk.now["holdings"]["B"] == holding_of_b
+        assert desk.money == money
 
     def test_the_newest_stands_last_in_the_snapshot(self) -> None:
         desk = Desk(cash_cents=1000)

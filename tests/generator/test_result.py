@@ -54,6 +54,13 @@ def test_lines_sent_are_those_accepted_refused_and_unknown_with_the_final_dumplo
     assert counts == [4, 2, 1, 1]
 
 
+def test_a_final_dumplog_without_a_reply_is_unknown() -> None:
+    result = RunResult()
+    result.final_dumplog.record(Outcome.UNKNOWN, 0)
+    figures = result.to_json()
+    assert (figures["commands"], figures["unknown"]) == (1, 1)
+
+
 def test_rate_and_latencies_leave_the_final_dumplog_out() -> None:
     figures = _small_run().to_json()
     assert figures["commands_per_s"] == 1.5

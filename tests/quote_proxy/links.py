@@ -59,8 +59,8 @@ class Attempt:
         self._protocol.makeConnection(self.transport)
         self.connected.callback(self._protocol)
 
-    def refuse(self) -> None:
-        self.connected.errback(ConnectionRefusedError())
+    def refuse(self, reason: Exception | None = None) -> None:
+        self.connected.errback(reason or ConnectionRefusedError())
 
     def receive(self, data: bytes) -> None:
         assert self._protocol is not None

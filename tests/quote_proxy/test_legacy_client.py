@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 from twisted.internet.defer import CancelledError
-from twisted.internet.error import ConnectionLost
+from twisted.internet.error import ConnectionLost, DNSLookupError
 from twisted.internet.task import Clock
 
 from protocol.quote import Quote
@@ -155,6 +155,24 @@ def test_a_bad_answer_is_tried_again_after_a_rest(bench: Bench) -> None:
     bench.attempts[1].answer(answer_line(good()))
     assert outcome == [good()]
     assert bench.client.counters.refused == {Refusal.SYMBOL: 1}
+
+
+def test_an_answer_ends_the_doubling_of_rests(bench: Bench) -> None:
+    bench.fetch()
+    bench.attempts[0].refuse()
+    bench.advance(LONGEST_FIRST_REST_S)
+    bench.attempts[1].answer(answer_line(good()))
+    bench.fetch()
+    bench.attempts[2].refuse()
+    bench.advance(LONGEST_FIRST_REST_S)
+    assert len(bench.attempts) == 4
+
+
+def test_a_server_whose_name_is_unknown_cannot_be_reached(bench: Bench) -> None:
+    outcome = bench.fetch()
+    bench.attempts[0].refuse(DNSLookupError())
+    assert bench.client.counters.refused == {Refusal.UNREACHABLE: 1}
+    assert outcome == []
 
 
 def test_bad_input_is_not_sent_again(bench: Bench) -> None:

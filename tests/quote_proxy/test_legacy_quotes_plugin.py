@@ -13,6 +13,7 @@ from twisted.python.usage import UsageError
 from quote_proxy.control import ControlFactory
 from quote_proxy.double import LegacyQuoteDouble
 from quote_proxy.legacy_line import parse_answer
+from quote_proxy.prices import Prices
 from twistd_plugins.legacy_quotes import Options, makeService
 
 ROOT = Path(__file__).parents[2]
@@ -26,21 +27,20 @@ def options(*words: str) -> Options:
 
 def started(*words: str) -> MemoryReactorClock:
     reactor = MemoryReactorClock()
-    service = makeService(options(*words), reactor=reactor)
-    service.privilegedStartService()
-    service.startService()
+    makeService(options(*words), reactor=reactor).startService()
     return reactor
 
 
 def test_the_double_listens_on_loopback_and_has_no_control_port_by_default() -> None:
-    ((port, factory, _, interface),) = started().tcpServers
+    ((port, factory, backlog, interface),) = started().tcpServers
     assert (port, interface) == (12300, "127.0.0.1")
+    assert backlog >= 1000
     assert isinstance(factory, LegacyQuoteDouble)
 
 
 def test_the_control_port_commands_the_double_that_listens() -> None:
-    reactor = started("--listen", "tcp:4444", "--control", "tcp:4445", "--delay", "2.5")
-    (quotes_port, double, *_), (control_port, control, *_) = reactor.tcpServers
+    reactor = started("--listen", "tcp:4444", "--control", "tcp:4445")
+    (control_port, control, *_), (quotes_port, double, *_) = reactor.tcpServers
     assert (quotes_port, control_port) == (4444, 4445)
     assert isinstance(double, LegacyQuoteDouble)
     assert isinstance(control, ControlFactory)
@@ -52,10 +52,20 @@ def test_the_control_port_commands_the_double_that_listens() -> None:
     connection = double.buildProtocol(None)
     connection.makeConnection(transport)
     connection.dataReceived(b"ABC,ann\n")
-    reactor.advance(2.4)
-    assert transport.value() == b""
-    reactor.advance(0.1)
+    reactor.advance(0)
     assert parse_answer(transport.value(), "ABC", "ann").price_cents == 1234
+
+
+def test_delay_seed_and_step_reach_the_double() -> None:
+    reactor = started("--delay", "2.5", "--seed", "7", "--step", "60")
+    double = reactor.tcpServers[0][1]
+    assert isinstance(double, LegacyQuoteDouble)
+    assert double.delay(Random(1)) == 2.5
+    walk = Prices(7, step_s=60.0)
+    moments_ms = range(0, 600_000, 15_000)
+    assert [double.prices.at("ABC", at_ms) for at_ms in moments_ms] == [
+        walk.at("ABC", at_ms) for at_ms in moments_ms
+    ]
 
 
 @pytest.mark.parametrize(

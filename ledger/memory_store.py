@@ -1,0 +1,179 @@
+"""The ledger's storage in memory, for tests and simulations: the twin of the Postgres store.
+
+It keeps the same contract (`tests/ledger/store_contract.py`). Several stores may share one
+`MemoryLedger`, as several nodes share one Postgres.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+
+from ledger.account import Account, Side
+from ledger.entry import Entry, decode_entry
+from ledger.store import (
+    AccountWrite,
+    ArmedTrigger,
+    CommandKnown,
+    Fenced,
+    Position,
+    Stream,
+    TriggerName,
+)
+from protocol.authentication import Verifier
+
+
+class MemoryLedger:
+    """What is stored: shared by all stores that are given it."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self.now_ms = now_ms
+        self.accounts: dict[str, Account] = {}
+        self.journal: dict[bytes, bytes] = {}
+        self.user_entries: dict[str, list[Entry]] = {}
+        self.streams: dict[str, Stream] = {}
+        self.stream_entries: dict[str, list[bytes]] = {}
+        self.verifiers: dict[str, Verifier] = {}
+        self.armed_listeners: list[Callable[[Sequence[TriggerName]], None]] = []
+
+
+class MemoryStore:
+    """See `ledger.store.Store` for what each method promises."""
+
+    def __init__(self, ledger: MemoryLedger) -> None:
+        self._ledger = ledger
+
+    async def now_ms(self) -> int:
+        return self._ledger.now_ms()
+
+    async def open_stream(self, name: str) -> Stream:
+        streams = self._ledger.streams
+        stored = streams.setdefault(name, Stream(name, len(streams) + 1, 0, 0, 0))
+        stored.epoch += 1
+        return copy.copy(stored)
+
+    async def load(self, users: Sequence[str]) -> dict[str, Account]:
+        return {user: self._copy_of(user) for user in users}
+
+    def _copy_of(self, user: str) -> Account:
+        stored = self._ledger.accounts.get(user)
+        return Account(user) if stored is None else copy_account(stored)
+
+    async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> frozenset[str]:
+        self._check_epoch(stream)
+        ids = [entry.command_id for write in writes for entry in write.entries]
+        if len(set(ids)) < len(ids) or any(known in self._ledger.journal for known in ids):
+            raise CommandKnown
+        conflicted = {
+            write.account.user for write in writes if self._seq(write) != write.expected_seq
+        }
+        for write in writes:
+            if write.account.user not in conflicted:
+                self._write(stream, write)
+        self._advance(stream)
+        return frozenset(conflicted)
+
+    def _seq(self, write: AccountWrite) -> int:
+        stored = self._ledger.accounts.get(write.account.user)
+        return 0 if stored is None else stored.seq
+
+    def _check_epoch(self, stream: Stream) -> None:
+        if self._ledger.streams[stream.name].epoch != stream.epoch:
+            raise Fenced(stream.name)
+
+    def _write(self, stream: Stream, write: AccountWrite) -> None:
+        ledger, user = self._ledger, write.account.user
+        ledger.accounts[user] = copy_account(write.account)
+        for entry, encoded in zip(write.entries, write.encoded, strict=True):
+            ledger.journal[entry.command_id] = encoded
+            ledger.user_entries.setdefault(user, []).append(entry)
+            ledger.stream_entries.setdefault(stream.name, []).append(encoded)
+            stream.last_ms = entry.decided_ms
+
+    def _advance(self, stream: Stream) -> None:
+        stream.last_number = len(self._ledger.stream_entries.get(stream.name, []))
+        stored = self._ledger.streams[stream.name]
+        stored.last_number, stored.last_ms = stream.last_number, stream.last_ms
+
+    async def settle(
+        self,
+        stream: Stream,
+        users: Sequence[str],
+        decide: Callable[[Account], list[Entry]],
+    ) -> list[bytes]:
+        self._check_epoch(stream)
+        encoded: list[bytes] = []
+        for user in sorted(set(users)):
+            account = self._copy_of(user)
+            write = AccountWrite(account, account.seq)
+            for entry in decide(account):
+                write.add(entry)
+            if account.seq:
+                self._write(stream, write)
+            encoded += write.encoded
+        self._advance(stream)
+        return encoded
+
+    async def entries_by_id(self, command_ids: Sequence[bytes]) -> dict[bytes, Entry]:
+        journal = self._ledger.journal
+        return {known: decode_entry(journal[known]) for known in command_ids if known in journal}
+
+    async def history(self, user: str, before_seq: int, limit: int) -> list[Entry]:
+        entries = self._ledger.user_entries.get(user, [])
+        wanted = [entry for entry in entries if not before_seq or entry.seq < before_seq]
+        return wanted[::-1][:limit]
+
+    async def entries_after(self, stream: str, number: int, limit: int) -> list[bytes]:
+        return self._ledger.stream_entries.get(stream, [])[number : number + limit]
+
+    async def positions(self) -> dict[str, Position]:
+        streams = self._ledger.streams.values()
+        return {stream.name: Position(stream.last_number, stream.last_ms) for stream in streams}
+
+    async def overdue(self, now_ms: int, limit: int) -> list[str]:
+        due = [
+            account.user
+            for account in self._ledger.accounts.values()
+            if 0 < account.lapse_check_ms <= now_ms
+        ]
+        return sorted(due)[:limit]
+
+    async def armed(self, triggers: Sequence[TriggerName] | None = None) -> list[ArmedTrigger]:
+        found = []
+        for user, account in self._ledger.accounts.items():
+            for side in Side:
+                for symbol, trigger in account.triggers(side).items():
+                    wanted = triggers is None or TriggerName(user, side, symbol) in triggers
+                    if wanted and trigger.is_armed:
+                        found.append(
+                            ArmedTrigger(
+                                symbol,
+                                side,
+                                trigger.price_cents,
+                                user,
+                                trigger.armed_ms,
+                                trigger.transaction_num,
+                            )
+                        )
+        return found
+
+    async def announce_armed(self, triggers: Sequence[TriggerName]) -> None:
+        for listener in self._ledger.armed_listeners:
+            listener(triggers)
+
+    async def accounts_after(self, user: str, limit: int) -> list[Account]:
+        users = sorted(known for known in self._ledger.accounts if known > user)[:limit]
+        return [self._copy_of(known) for known in users]
+
+    async def verifier_for(self, name: str) -> Verifier | None:
+        return self._ledger.verifiers.get(name)
+
+    async def put_verifier(self, name: str, verifier: Verifier) -> None:
+        self._ledger.verifiers[name] = verifier
+
+
+def copy_account(account: Account) -> Account:
+    """A copy that shares nothing that can change."""
+    twin = Account(account.user)
+    for name in Account.__slots__:
+        value = getattr(account, name)
+        setattr(twin, name, copy.copy(value) if isinstance(value, dict | list) else value)
+    return twin

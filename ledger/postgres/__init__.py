@@ -1,0 +1,1 @@
+"""The ledger in PostgreSQL, through txpostgres. Nobody outside `ledger` sees that library."""

@@ -1,0 +1,152 @@
+"""Accounts and batches as Postgres wants them written, and rows back as accounts.
+
+Used by `ledger.postgres` alone. A batch is one call with array literals, composed here: to let the
+driver adapt Python lists costs several times as much.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from ledger.account import Account, PendingOrder, Side, Trigger
+from ledger.store import AccountWrite, Stream, TriggerName, changed_holdings
+from ledger.trigger_changes import changed_trigger
+
+encode_pending = msgspec.msgpack.Encoder().encode
+_decode_pending = msgspec.msgpack.Decoder(tuple[list[PendingOrder], list[PendingOrder]]).decode
+_decode_holdings = msgspec.json.Decoder(dict[str, int]).decode
+_decode_triggers = msgspec.json.Decoder(list[tuple[Side, str, int, int, int, str, int, int]]).decode
+
+ACCOUNT_COLUMNS = """
+    a.user_name, a.opened, a.seq, a.decided_ms, a.cash_cents, a.reserve_cents, a.pending,
+    a.lapse_check_ms,
+    (SELECT json_object_agg(h.symbol, h.shares)::text FROM holding h
+     WHERE h.user_name = a.user_name AND h.shares > 0),
+    (SELECT json_agg(json_build_array(s.side, s.symbol, s.amount_cents, s.price_cents, s.shares,
+                                      encode(s.armed_by, 'hex'), s.transaction_num,
+                                      s.armed_ms))::text
+     FROM standing_trigger s WHERE s.user_name = a.user_name)
+"""
+"""What `read_account` reads, from `account a`."""
+
+
+def read_account(row: Sequence[Any]) -> Account:
+    """An account from the columns above."""
+    account = Account(row[0])
+    account.exists = row[1]
+    account.seq, account.decided_ms = row[2], row[3]
+    account.cash_cents, account.reserve_cents = row[4], row[5]
+    account.buys, account.sells = _decode_pending(bytes(row[6]))
+    account.lapse_check_ms = row[7]
+    if row[8] is not None:
+        account.holdings = _decode_holdings(row[8])
+    for line in _decode_triggers(row[9] or "[]"):
+        side, symbol, amount_cents, price_cents, shares, armed_by, transaction_num, armed_ms = line
+        account.triggers(side)[symbol] = Trigger(
+            side,
+            symbol,
+            amount_cents,
+            price_cents,
+            shares,
+            bytes.fromhex(armed_by),
+            transaction_num,
+            armed_ms,
+        )
+    return account
+
+
+def text_array(texts: Iterable[str]) -> str:
+    """An SQL literal of plain ASCII texts: user names, symbols, sides."""
+    return "'{\"" + '","'.join(texts) + "\"}'" if (texts := list(texts)) else "'{}'"
+
+
+def number_array(numbers: Iterable[int]) -> str:
+    """An SQL literal of whole numbers."""
+    return "'{" + ",".join(map(str, numbers)) + "}'"
+
+
+def bytes_array(values: Iterable[bytes]) -> str:
+    """An SQL literal of byte strings."""
+    return "'{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}'"
+
+
+def uuid_array(values: Iterable[bytes]) -> str:
+    """An SQL literal of 128-bit ids."""
+    return "'{" + ",".join([value.hex() for value in values]) + "}'::uuid[]"
+
+
+def _flags(values: Iterable[bool]) -> str:
+    return "'{" + ",".join(["t" if value else "f" for value in values]) + "}'"
+
+
+_NO_TRIGGER = Trigger(Side.BUY, "", 0)
+
+
+def batch_call(stream: Stream, writes: Sequence[AccountWrite]) -> str:
+    """The one statement that writes a batch; see apply_batch in the migrations."""
+    accounts = [write.account for write in writes]
+    has_new = any(write.expected_seq == 0 for write in writes)
+    arguments = (
+        str(stream.key),
+        str(stream.epoch),
+        str(stream.last_number + 1),
+        str(has_new),
+        text_array([account.user for account in accounts]),
+        number_array([write.expected_seq for write in writes]),
+        _flags([account.exists for account in accounts]),
+        number_array([account.seq for account in accounts]),
+        number_array([account.decided_ms for account in accounts]),
+        number_array([account.cash_cents for account in accounts]),
+        number_array([account.reserve_cents for account in accounts]),
+        bytes_array([encode_pending((account.buys, account.sells)) for account in accounts]),
+        number_array([account.lapse_check_ms for account in accounts]),
+        *_holding_arrays(writes),
+        *_trigger_arrays(writes),
+        *_journal_arrays(writes),
+    )
+    return f"SELECT apply_batch({','.join(arguments)})"
+
+
+def _holding_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
+    changed = [
+        (write.account.user, symbol, write.account.holdings.get(symbol, 0))
+        for write in writes
+        for symbol in sorted(changed_holdings(write))
+    ]
+    return (
+        text_array([user for user, _, _ in changed]),
+        text_array([symbol for _, symbol, _ in changed]),
+        number_array([shares for _, _, shares in changed]),
+    )
+
+
+def _trigger_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
+    names: list[TriggerName] = []
+    triggers: list[Trigger] = []
+    for write in writes:
+        changed = {name: None for entry in write.entries if (name := changed_trigger(entry))}
+        for name in changed:
+            names.append(name)
+            triggers.append(write.account.triggers(name.side).get(name.symbol, _NO_TRIGGER))
+    return (
+        text_array([name.user for name in names]),
+        text_array([name.symbol for name in names]),
+        text_array([name.side.value for name in names]),
+        number_array([trigger.amount_cents for trigger in triggers]),
+        number_array([trigger.price_cents for trigger in triggers]),
+        number_array([trigger.shares for trigger in triggers]),
+        bytes_array([trigger.armed_by for trigger in triggers]),
+        number_array([trigger.transaction_num for trigger in triggers]),
+        number_array([trigger.armed_ms for trigger in triggers]),
+    )
+
+
+def _journal_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
+    entries = [entry for write in writes for entry in write.entries]
+    return (
+        text_array([write.account.user for write in writes for _ in write.entries]),
+        number_array([entry.seq for entry in entries]),
+        uuid_array([entry.command_id for entry in entries]),
+        bytes_array([encoded for write in writes for encoded in write.encoded]),
+    )

@@ -1,0 +1,274 @@
+"""The ledger's storage in Postgres: see `ledger.store.Store` for what each method promises."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+import psycopg2
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from ledger.account import Account, Side
+from ledger.entry import Entry, decode_entry
+from ledger.postgres.rows import (
+    ACCOUNT_COLUMNS,
+    batch_call,
+    read_account,
+)
+from ledger.postgres.session import Pool, Rows, Session
+from ledger.store import (
+    AccountWrite,
+    ArmedTrigger,
+    CommandKnown,
+    Fenced,
+    OutcomeUnknown,
+    Position,
+    StoreUnavailable,
+    Stream,
+    TriggerName,
+)
+from protocol.authentication import Verifier
+
+_FENCED = "DT001"
+"""The SQLSTATE that apply_batch raises for a stream with another writer."""
+
+_ARMED_CHANNEL = "armed"
+_NOTIFY_BYTES_MAX = 7_000
+
+_BATCH_SETTINGS = (
+    "SET jit = off",
+    # Plans are made while the tables are empty and then kept: only index scans stay right.
+    "SET enable_seqscan = off",
+    "SET enable_hashjoin = off",
+    "SET enable_mergejoin = off",
+    "SET enable_bitmapscan = off",
+    "SET plan_cache_mode = force_generic_plan",
+)
+
+
+_LOCK_ACCOUNTS = (
+    "BEGIN; SELECT 1 FROM account WHERE user_name = ANY (%s::text[]) "
+    "ORDER BY user_name FOR UPDATE; "
+)
+_FROM_ACCOUNT = "SELECT" + ACCOUNT_COLUMNS + "FROM account a "
+_SELECT_ACCOUNTS = _FROM_ACCOUNT + "WHERE a.user_name = ANY (%s::text[])"
+_SELECT_NEXT_ACCOUNTS = (
+    f"SELECT {ACCOUNT_COLUMNS} FROM account a WHERE a.user_name > %s ORDER BY a.user_name LIMIT %s"
+)
+_SELECT_ARMED = (
+    "SELECT symbol, side, price_cents, user_name, armed_ms, transaction_num "
+    "FROM standing_trigger WHERE price_cents > 0 "
+)
+_AMONG_TRIGGERS = (
+    "AND (user_name, symbol, side) IN (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]))"
+)
+
+
+class PostgresStore:
+    """One process's access to the ledger: a connection for each stream, a pool for the rest."""
+
+    log = Logger()
+
+    def __init__(self, reactor: IReactorTime, dsn: str, pool_size: int = 4) -> None:
+        self._reactor = reactor
+        self._dsn = dsn
+        self._pool = Pool(reactor, dsn, pool_size)
+        self._writers: dict[str, Session] = {}
+        self._listener: Session | None = None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.close()
+        for session in self._writers.values():
+            session.close()
+        if self._listener is not None:
+            self._listener.close()
+
+    async def now_ms(self) -> int:
+        rows = await self._pool.query(
+            "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+        )
+        return int(rows[0][0])
+
+    # Writing.
+
+    async def open_stream(self, name: str) -> Stream:
+        writer = await Session.open(self._reactor, self._dsn, *_BATCH_SETTINGS)
+        previous = self._writers.pop(name, None)
+        if previous is not None:
+            previous.close()
+        self._writers[name] = writer
+        try:
+            rows = await writer.query(
+                "INSERT INTO stream (name, epoch, last_number, last_ms) VALUES (%s, 1, 0, 0) "
+                "ON CONFLICT (name) DO UPDATE SET epoch = stream.epoch + 1 "
+                "RETURNING stream_key, epoch, last_number, last_ms",
+                [name],
+            )
+        except OutcomeUnknown as error:
+            raise StoreUnavailable(str(error)) from None
+        return Stream(name, *rows[0])
+
+    async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> frozenset[str]:
+        rows = await self._write(self._writers[stream.name], batch_call(stream, writes))
+        conflicted = frozenset(rows[0][0])
+        for write in writes:
+            if write.account.user not in conflicted:
+                _advance(stream, write)
+        return conflicted
+
+    async def _write(self, session: Session, call: str) -> Rows:
+        """Call apply_batch and tell its refusals apart."""
+        try:
+            return await session.query(call)
+        except psycopg2.errors.UniqueViolation:
+            raise CommandKnown from None
+        except psycopg2.Error as error:
+            if error.pgcode == _FENCED:
+                raise Fenced(str(error)) from None
+            raise
+
+    async def settle(
+        self,
+        stream: Stream,
+        users: Sequence[str],
+        decide: Callable[[Account], list[Entry]],
+    ) -> list[bytes]:
+        session = self._writers[stream.name]
+        names = sorted(set(users))
+        rows = await session.query(_LOCK_ACCOUNTS + _SELECT_ACCOUNTS, [names, names])
+        writes = []
+        for account in sorted(map(read_account, rows), key=lambda account: account.user):
+            write = AccountWrite(account, account.seq)
+            for entry in decide(account):
+                write.add(entry)
+            writes.append(write)
+        try:
+            conflicted = (await self._write(session, batch_call(stream, writes)))[0][0]
+            assert not conflicted, f"locked accounts changed: {conflicted}"
+            await session.run("COMMIT")
+        except BaseException:
+            session.close()
+            raise
+        for write in writes:
+            _advance(stream, write)
+        return [encoded for write in writes for encoded in write.encoded]
+
+    # Reading.
+
+    async def load(self, users: Sequence[str]) -> dict[str, Account]:
+        rows = await self._pool.query(_SELECT_ACCOUNTS, list(users))
+        accounts = {user: Account(user) for user in users}
+        accounts.update((row[0], read_account(row)) for row in rows)
+        return accounts
+
+    async def accounts_after(self, user: str, limit: int) -> list[Account]:
+        rows = await self._pool.query(_SELECT_NEXT_ACCOUNTS, user, limit)
+        return [read_account(row) for row in rows]
+
+    async def entries_by_id(self, command_ids: Sequence[bytes]) -> dict[bytes, Entry]:
+        rows = await self._pool.query(
+            "SELECT entry FROM journal WHERE command_id = ANY (%s::uuid[])",
+            [command_id.hex() for command_id in command_ids],
+        )
+        entries = [decode_entry(bytes(row[0])) for row in rows]
+        return {entry.command_id: entry for entry in entries}
+
+    async def history(self, user: str, before_seq: int, limit: int) -> list[Entry]:
+        rows = await self._pool.query(
+            "SELECT entry FROM journal WHERE user_name = %s AND (%s = 0 OR seq < %s) "
+            "ORDER BY seq DESC LIMIT %s",
+            user,
+            before_seq,
+            before_seq,
+            limit,
+        )
+        return [decode_entry(bytes(row[0])) for row in rows]
+
+    async def entries_after(self, stream: str, number: int, limit: int) -> list[bytes]:
+        rows = await self._pool.query(
+            "SELECT entry FROM journal "
+            "WHERE stream_key = (SELECT stream_key FROM stream WHERE name = %s) "
+            "AND number > %s AND number <= %s ORDER BY number",
+            stream,
+            number,
+            number + limit,
+        )
+        return [bytes(row[0]) for row in rows]
+
+    async def positions(self) -> dict[str, Position]:
+        rows = await self._pool.query("SELECT name, last_number, last_ms FROM stream")
+        return {row[0]: Position(row[1], row[2]) for row in rows}
+
+    async def overdue(self, now_ms: int, limit: int) -> list[str]:
+        rows = await self._pool.query(
+            "SELECT user_name FROM account WHERE lapse_check_ms > 0 AND lapse_check_ms <= %s "
+            "ORDER BY lapse_check_ms LIMIT %s",
+            now_ms,
+            limit,
+        )
+        return [row[0] for row in rows]
+
+    # Triggers.
+
+    async def armed(self, triggers: Sequence[TriggerName] | None = None) -> list[ArmedTrigger]:
+        if triggers is None:
+            rows = await self._pool.query(_SELECT_ARMED)
+        else:
+            rows = await self._pool.query(
+                _SELECT_ARMED + _AMONG_TRIGGERS,
+                [name.user for name in triggers],
+                [name.symbol for name in triggers],
+                [name.side.value for name in triggers],
+            )
+        return [ArmedTrigger(row[0], Side(row[1]), *row[2:]) for row in rows]
+
+    async def announce_armed(self, triggers: Sequence[TriggerName]) -> None:
+        lines: list[str] = []
+        for name in triggers:
+            lines.append(f"{name.user} {name.side.value} {name.symbol}")
+            if sum(map(len, lines)) + len(lines) > _NOTIFY_BYTES_MAX:
+                await self._notify(lines)
+                lines = []
+        if lines:
+            await self._notify(lines)
+
+    async def _notify(self, lines: list[str]) -> None:
+        await self._pool.query("SELECT pg_notify(%s, %s)", _ARMED_CHANNEL, "\n".join(lines))
+
+    async def listen_armed(self, listener: Callable[[list[TriggerName]], None]) -> Session:
+        """Call `listener` with the triggers that nodes say have changed.
+
+        Returns the connection that listens: when it closes, news was missed.
+        """
+        if self._listener is not None:
+            self._listener.close()
+        self._listener = await Session.open(self._reactor, self._dsn, f"LISTEN {_ARMED_CHANNEL}")
+        self._listener.add_listener(lambda notify: listener(_read_announcement(notify.payload)))
+        return self._listener
+
+    # Log-in.
+
+    async def verifier_for(self, name: str) -> Verifier | None:
+        rows = await self._pool.query(
+            "SELECT verifier::text FROM credential WHERE name = %s", name.replace("\0", "")
+        )
+        return msgspec.json.decode(rows[0][0], type=Verifier) if rows else None
+
+    async def put_verifier(self, name: str, verifier: Verifier) -> None:
+        await self._pool.query(
+            "INSERT INTO credential VALUES (%s, %s::jsonb) "
+            "ON CONFLICT (name) DO UPDATE SET verifier = excluded.verifier RETURNING name",
+            name,
+            msgspec.json.encode(verifier).decode(),
+        )
+
+
+def _advance(stream: Stream, write: AccountWrite) -> None:
+    """Move our idea of the stream on as apply_batch moved the stored one."""
+    stream.last_number += len(write.entries)
+    stream.last_ms = max(stream.last_ms, write.account.decided_ms)
+
+
+def _read_announcement(payload: str) -> list[TriggerName]:
+    parts = [line.split(" ") for line in payload.split("\n")]
+    return [TriggerName(user, Side(side), symbol) for user, side, symbol in parts]

@@ -1,0 +1,173 @@
+"""Where accounts and the journal live: the interface that nodes and the trigger service use.
+
+May be imported by everything above `ledger`. Two implementations keep one contract: Postgres
+(`ledger.postgres.store`) and a twin in memory (`ledger.memory_store`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from ledger.account import Account, Side
+from ledger.entry import Entry, encode_entry
+from protocol.authentication import Verifier
+from protocol.errors import Code, TradeError
+
+
+class StoreUnavailable(TradeError):
+    """The store did not take the question; nothing was changed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Code.STORE_UNAVAILABLE, f"the ledger cannot be reached: {reason}")
+
+
+class OutcomeUnknown(Exception):
+    """The store fell silent during a write: only the journal knows whether it was carried out."""
+
+
+class Fenced(Exception):
+    """Somebody else has opened our stream since: we are the old one, and may write nothing."""
+
+
+class CommandKnown(Exception):
+    """The journal holds one of these command ids already; nothing was changed."""
+
+
+class Stream:
+    """A numbered sequence of journal entries with one writer at a time.
+
+    :ivar epoch: grows with each opening; an older one cannot write any more.
+    :ivar last_number: the number of the newest entry.
+    :ivar last_ms: when that entry was decided.
+    """
+
+    __slots__ = ("epoch", "key", "last_ms", "last_number", "name")
+
+    def __init__(self, name: str, key: int, epoch: int, last_number: int, last_ms: int) -> None:
+        self.name = name
+        self.key = key
+        self.epoch = epoch
+        self.last_number = last_number
+        self.last_ms = last_ms
+
+
+class AccountWrite:
+    """The new state of one account, and the entries that led to it.
+
+    The account is read when the batch leaves; until then more entries may join.
+
+    :ivar expected_seq: the version of the stored account on which the entries were decided.
+    """
+
+    __slots__ = ("account", "encoded", "entries", "expected_seq")
+
+    def __init__(self, account: Account, expected_seq: int) -> None:
+        self.account = account
+        self.expected_seq = expected_seq
+        self.entries: list[Entry] = []
+        self.encoded: list[bytes] = []
+
+    def add(self, entry: Entry) -> None:
+        """Let an entry join the write."""
+        self.entries.append(entry)
+        self.encoded.append(encode_entry(entry))
+
+
+class ArmedTrigger(Struct, frozen=True, gc=False, order=True):
+    """A trigger that a price can make fire, as the trigger service needs to know it."""
+
+    symbol: str
+    side: Side
+    price_cents: int
+    user: str
+    armed_ms: int
+    transaction_num: int
+
+
+class TriggerName(Struct, frozen=True, gc=False):
+    """Which trigger: one user has at most one for a symbol and side."""
+
+    user: str
+    side: Side
+    symbol: str
+
+
+class Position(Struct, frozen=True, gc=False):
+    """How far a stream has come."""
+
+    last_number: int
+    last_ms: int
+
+
+class Store(Protocol):
+    """The ledger's storage. Every method may raise `StoreUnavailable`."""
+
+    async def now_ms(self) -> int:
+        """The store's time, Unix ms: the one clock that all nodes share."""
+
+    async def open_stream(self, name: str) -> Stream:
+        """Become the one writer of a stream; whoever had it open is fenced."""
+
+    async def load(self, users: Sequence[str]) -> dict[str, Account]:
+        """Read accounts; a user of whom nothing is stored gets an empty one."""
+
+    async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> frozenset[str]:
+        """Write a batch, whole and durable, and advance the stream.
+
+        The writes come in order of user, one for each. Returns the users whose stored version was
+        not the expected one: nothing was written for them. Raises `CommandKnown`, `Fenced`,
+        `OutcomeUnknown`.
+        """
+
+    async def settle(
+        self,
+        stream: Stream,
+        users: Sequence[str],
+        decide: Callable[[Account], list[Entry]],
+    ) -> list[bytes]:
+        """Lock accounts, let `decide` change them, and write what it decided, as one transaction.
+
+        Slower than `commit`, but never refused for a version. Returns the encoded entries in the
+        order of their numbers. Raises `Fenced`, `OutcomeUnknown`.
+        """
+
+    async def entries_by_id(self, command_ids: Sequence[bytes]) -> dict[bytes, Entry]:
+        """The journal entries of these commands, as far as there are any."""
+
+    async def history(self, user: str, before_seq: int, limit: int) -> list[Entry]:
+        """A user's entries with a number below `before_seq` (0: the newest), newest first."""
+
+    async def entries_after(self, stream: str, number: int, limit: int) -> list[bytes]:
+        """Encoded entries of a stream from `number + 1` on, in order, without gaps."""
+
+    async def positions(self) -> dict[str, Position]:
+        """How far each stream has come."""
+
+    async def overdue(self, now_ms: int, limit: int) -> list[str]:
+        """Users with pending orders to look at for lapsing."""
+
+    async def armed(self, triggers: Sequence[TriggerName] | None = None) -> list[ArmedTrigger]:
+        """All armed triggers, or those of these that are armed."""
+
+    async def announce_armed(self, triggers: Sequence[TriggerName]) -> None:
+        """Tell the trigger services that these triggers changed; it may get lost."""
+
+    async def accounts_after(self, user: str, limit: int) -> list[Account]:
+        """Accounts whose user comes after `user`, in order: to walk through the whole ledger."""
+
+    async def verifier_for(self, name: str) -> Verifier | None:
+        """Who may log in as `name`."""
+
+    async def put_verifier(self, name: str, verifier: Verifier) -> None:
+        """Let `name` log in with another password from now on."""
+
+
+def changed_holdings(write: AccountWrite) -> set[str]:
+    """The symbols whose free shares the entries of a write changed."""
+    return {
+        movement.symbol
+        for entry in write.entries
+        for movement in entry.movements
+        if movement.holding
+    }
