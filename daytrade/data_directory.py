@@ -74,7 +74,8 @@ class DataDirectory:
         _write_private(self.path / "version", f"{LAYOUT_VERSION}\n".encode())
         for directory in (self.audit_dir, self.run_dir, self.logs_dir, self.secrets_dir):
             directory.mkdir(mode=_PRIVATE, exist_ok=True)
-        self.postgres_dir.mkdir(mode=server_mode, exist_ok=True)
+        self.postgres_dir.mkdir(exist_ok=True)
+        self.postgres_dir.chmod(server_mode)
 
     def close(self) -> None:
         """Give the lock back; harmless when it is not held."""

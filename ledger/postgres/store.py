@@ -51,9 +51,7 @@ _LOCK_ACCOUNTS = (
 )
 _FROM_ACCOUNT = "SELECT" + ACCOUNT_COLUMNS + "FROM account a "
 _SELECT_ACCOUNTS = _FROM_ACCOUNT + "WHERE a.user_name = ANY (%s::text[])"
-_SELECT_NEXT_ACCOUNTS = (
-    f"SELECT {ACCOUNT_COLUMNS} FROM account a WHERE a.user_name > %s ORDER BY a.user_name LIMIT %s"
-)
+_SELECT_NEXT_ACCOUNTS = _FROM_ACCOUNT + "WHERE a.user_name > %s ORDER BY a.user_name LIMIT %s"
 _SELECT_ARMED = (
     "SELECT symbol, side, price_cents, user_name, armed_ms, transaction_num "
     "FROM standing_trigger WHERE price_cents > 0 "

@@ -196,7 +196,7 @@ def test_a_directory_below_a_closed_folder_is_refused_and_left_closed(
     home = traversable_dir / "home"
     home.mkdir(mode=0o700)
     with pytest.raises(DirectoryUnreachable, match=f"{home} is closed to others"):
-        EmbeddedPostgres(home / "stack" / "postgres").start()
+        EmbeddedPostgres(home / "postgres").start()
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
 
 

@@ -169,6 +169,17 @@ def test_a_child_that_is_not_ready_in_time_is_killed_before_the_start_fails(tmp_
     assert len(rig.spawner.children) == 1
 
 
+def test_a_second_start_fails_for_a_reason_of_its_own(rig: Rig) -> None:
+    rig.process.start().addErrback(lambda _failure: None)
+    rig.clock.advance(5.0)
+    rig.child.end(code=None, signal=SIGKILL)
+    rig.turn()
+    started = rig.process.start()
+    rig.child.end(code=4)
+    rig.turn()
+    assert "ended before it was ready (exit code 4)" in problem_of(started)
+
+
 def test_a_machine_out_of_processes_fails_the_start(rig: Rig) -> None:
     rig.spawner.problem = OSError(11, "Resource temporarily unavailable")
     started = rig.process.start()

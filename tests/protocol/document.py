@@ -1,7 +1,7 @@
 """docs/protocol.md taken apart: its tables, and the frames it shows.
 
-For the tests of the wire only. Reading is strict: what does not have the form that the page promises
-is an error, so that nothing on the page goes unread.
+For the tests of the wire only. Reading is strict: what does not have the form that the page
+promises is an error, so that nothing on the page goes unread.
 """
 
 import ast
@@ -50,6 +50,19 @@ def tables(*columns: str) -> list[Row]:
 def kinds() -> list[Row]:
     """The rows of the tables of messages."""
     return tables("kind", "name", "from", "part", "fields", "answered by")
+
+
+def transitions() -> dict[tuple[str, str, str], str]:
+    """The table of states, one entry for each message: (state, sender, message) -> next state."""
+    parts: dict[str, list[str]] = {}
+    for row in kinds():
+        parts.setdefault(f"any {row['part']}", []).append(row["name"])
+    return {
+        (row["state"], sender, name): row["next state"]
+        for row in tables("state", "from", "message", "next state")
+        for sender in (("client", "server") if row["from"] == "either" else (row["from"],))
+        for name in parts.get(row["message"], [row["message"]])
+    }
 
 
 def examples() -> list[Example]:

@@ -8,24 +8,20 @@ from typing import Any
 import msgspec.inspect as declared
 from hypothesis import strategies as st
 
-from protocol.connection import Connection
-from protocol.framing import encode_frame
-from protocol.messages import KINDS, Hello, LoggedIn, LogIn, LogInChallenge, LogInProof, Message
-from protocol.messages import Welcome as WelcomeMessage
-from protocol.states import Role
+from protocol.messages import (
+    KINDS,
+    Chunk,
+    CommitBuy,
+    DisplaySummary,
+    Hello,
+    Message,
+    Ping,
+    Receipt,
+)
+from tests.protocol.pair import frame_of
 
 ELEMENTS_MAX = 4
 """How long the lists of generated messages get; their own limits are tested one by one."""
-
-WAY_IN: list[tuple[Role, Message]] = [
-    (Role.CLIENT, Hello(1, 1, "test")),
-    (Role.SERVER, WelcomeMessage(1, "node", 1 << 20, 8, 1000)),
-    (Role.CLIENT, LogIn("SCRAM-SHA-256", "n,,n=user,r=nonce")),
-    (Role.SERVER, LogInChallenge("r=nonce2,s=c2FsdA==,i=4096")),
-    (Role.CLIENT, LogInProof("c=biws,r=nonce2,p=cHJvb2Y=")),
-    (Role.SERVER, LoggedIn("v=dmVyaWZpZXI=", "workload")),
-]
-"""Who says what, in turn, until a connection is open."""
 
 request_ids = st.binary(min_size=16, max_size=16).filter(any)
 
@@ -41,32 +37,32 @@ def messages_of(cls: type[Message]) -> st.SearchStrategy[Message]:
     return made
 
 
-def frames() -> st.SearchStrategy[bytes]:
-    """Any message as a frame with an id."""
-    return st.builds(
-        lambda message, request_id: encode_frame(
-            message.KIND, request_id, declared.msgspec.msgpack.encode(message)
+def streams() -> st.SearchStrategy[bytes]:
+    """Bytes as a peer might send them: good frames, bad ones between them, and a cut-off end."""
+    kinds = (Ping, CommitBuy, Receipt, Chunk, DisplaySummary, Hello)
+    frames = st.builds(frame_of, st.one_of([messages_of(cls) for cls in kinds]), request_ids)
+    length = st.integers(0, 40).map(lambda number: number.to_bytes(4, "big"))
+    unread = st.builds(
+        lambda kind, request_id, body: (
+            (17 + len(body)).to_bytes(4, "big") + bytes([kind]) + request_id + body
         ),
-        messages(),
+        st.integers(0, 255),
         request_ids,
+        st.binary(max_size=20),
     )
+    pieces = st.lists(frames | unread, max_size=6).map(b"".join)
+    tail = st.one_of(st.just(b""), st.binary(max_size=30), length, frames.map(lambda f: f[:-1]))
+    return st.builds(lambda start, end: start + end, pieces, tail)
 
 
-def open_connection(role: Role) -> Connection:
-    """A connection that has the way in behind it, as seen by `role`."""
-    connection = Connection(role)
-    other = Connection(role.peer)
-    for sender, message in WAY_IN:
-        if sender is role:
-            connection.send(message)
-            list(other.receive(encode_frame(message.KIND, bytes(16), _encoded(message))))
-        else:
-            list(connection.receive(other.send(message)))
-    return connection
-
-
-def _encoded(message: Message) -> bytes:
-    return declared.msgspec.msgpack.encode(message)
+def chunkings(data: bytes) -> st.SearchStrategy[list[bytes]]:
+    """Any way to cut `data` into pieces, empty ones among them."""
+    cuts = st.lists(st.integers(0, len(data)), max_size=12).map(sorted)
+    return cuts.map(
+        lambda places: [
+            data[start:stop] for start, stop in zip([0, *places], [*places, len(data)], strict=True)
+        ]
+    )
 
 
 def _values(kind: Any) -> st.SearchStrategy[Any]:
@@ -77,7 +73,7 @@ def _values(kind: Any) -> st.SearchStrategy[Any]:
             edges = st.sampled_from([kind.ge, kind.le])
             return edges | st.integers(min_value=kind.ge, max_value=kind.le)
         case declared.StrType():
-            return st.text(max_size=40) | st.just("x" * kind.max_length)
+            return st.text(max_size=40) | st.just("x" * (kind.max_length or 0))
         case declared.BytesType():
             return st.binary(min_size=kind.min_length or 0, max_size=kind.max_length or 100)
         case declared.BoolType():

@@ -14,7 +14,7 @@ from protocol.messages import KINDS, Message
 from protocol.states import REPLIES, REQUESTS, TRANSITIONS, Role, State
 from service.server import LOG_IN_S_MAX, LOG_IN_TRIES_MAX
 from service.wire import SILENT_BEATS_MAX
-from tests.protocol.document import Example, examples, kinds, split_frames, tables
+from tests.protocol.document import Example, examples, kinds, split_frames, tables, transitions
 from tests.protocol.plain_msgpack import Value, pack
 
 EXAMPLES = examples()
@@ -114,23 +114,16 @@ class TestStateAndCodeTable:
     """The tables of states, codes and limits."""
 
     def test_the_state_table_is_the_one_that_the_code_keeps(self) -> None:
-        parts: dict[str, set[str]] = {}
-        for row in kinds():
-            parts.setdefault(f"any {row['part']}", set()).add(row["name"])
-        shown = {
-            (row["state"], sender, name, row["next state"])
-            for row in tables("state", "from", "message", "next state")
-            for sender in (("client", "server") if row["from"] == "either" else (row["from"],))
-            for name in parts.get(row["message"], {row["message"]})
-        }
-        assert shown == {
-            (state.name, role.name.lower(), cls.__name__, after.name)
+        assert transitions() == {
+            (state.name, role.name.lower(), cls.__name__): after.name
             for (state, role, cls), after in TRANSITIONS.items()
         }
 
     def test_every_code_stands_in_the_table_with_what_to_do(self) -> None:
         rows = tables("code", "name", "meaning", "what to do")
-        assert [(int(row["code"]), row["name"]) for row in rows] == [(c.value, c.name) for c in Code]
+        assert [(int(row["code"]), row["name"]) for row in rows] == [
+            (c.value, c.name) for c in Code
+        ]
         assert all(row["meaning"] and row["what to do"] for row in rows)
 
     def test_the_limits_are_those_of_the_code(self) -> None:
@@ -152,9 +145,7 @@ class TestExample:
 
     @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.text[:30])
     def test_the_codec_writes_the_bytes_on_the_page(self, example: Example) -> None:
-        frame = encode_frame(
-            example.message.KIND, example.request_id, encode_body(example.message)
-        )
+        frame = encode_frame(example.message.KIND, example.request_id, encode_body(example.message))
         assert frame.hex() == example.frame.hex()
 
     @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.text[:30])

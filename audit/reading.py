@@ -1,0 +1,102 @@
+"""The log read back: the entries of all streams in the order of time, in constant memory.
+
+May be imported by everyone above `ledger`; blocks, so a service calls it in a thread. Batches never
+change, so each is read by itself, and no long transaction keeps the file from being tidied.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from heapq import merge
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from audit.database import connect, unpack_bearers, unpack_entries
+from ledger.entry import Entry, decode_entry
+
+
+class StoredEntry(Struct, frozen=True, gc=False):
+    """An entry with its place in the log.
+
+    :ivar bears_hit: the hit behind its quote is told with this entry, and with no other.
+    """
+
+    stream: str
+    number: int
+    entry: Entry
+    bears_hit: bool
+
+
+class _Owner(Struct, frozen=True, gc=False, array_like=True):
+    """As much of an entry as tells whose it is."""
+
+    user: str
+
+
+_NEXT_BATCH = """
+SELECT first_number, entries, bearers FROM batch
+WHERE stream = :stream AND first_number > :after
+ORDER BY first_number LIMIT 1
+"""
+_NEXT_BATCH_OF_USER = """
+SELECT first_number, entries, bearers FROM batch_user JOIN batch USING (stream, first_number)
+WHERE user = :user AND stream = :stream AND first_number > :after
+ORDER BY first_number LIMIT 1
+"""
+
+_owner_of = msgspec.msgpack.Decoder(_Owner).decode
+
+
+def read_entries(
+    path: Path, user: str = "", positions: Mapping[str, int] | None = None
+) -> Iterator[StoredEntry]:
+    """Yield the entries of one user, or (empty) of all, in the order of (time, stream, number).
+
+    :param positions: how far to read of each stream, and none of the others; None reads all that
+        is stored at the start.
+
+    Raises `sqlite3.Error`.
+    """
+    with closing(connect(path)) as connection:
+        streams = connection.execute("SELECT name, id, last_number FROM stream").fetchall()
+        readers = []
+        for name, stream, last_number in streams:
+            limit = last_number if positions is None else positions.get(name, 0)
+            readers.append(_StreamReader(connection, name, stream, limit).entries(user))
+        yield from merge(*readers, key=_place_in_time)
+
+
+def _place_in_time(stored: StoredEntry) -> tuple[int, str, int]:
+    return stored.entry.decided_ms, stored.stream, stored.number
+
+
+class _StreamReader:
+    """Reads one stream up to a limit."""
+
+    __slots__ = ("_connection", "_limit", "_name", "_stream")
+
+    def __init__(self, connection: sqlite3.Connection, name: str, stream: int, limit: int) -> None:
+        self._connection = connection
+        self._name = name
+        self._stream = stream
+        self._limit = limit
+
+    def entries(self, user: str) -> Iterator[StoredEntry]:
+        """Yield the user's, or everybody's, entries in the order of their numbers."""
+        for first_number, encoded, bearers in self._batches(user):
+            for place, entry in enumerate(encoded):
+                number = first_number + place
+                if number <= self._limit and (not user or _owner_of(entry).user == user):
+                    yield StoredEntry(self._name, number, decode_entry(entry), place in bearers)
+
+    def _batches(self, user: str) -> Iterator[tuple[int, list[bytes], frozenset[int]]]:
+        following = _NEXT_BATCH_OF_USER if user else _NEXT_BATCH
+        place = {"user": user, "stream": self._stream, "after": 0}
+        while row := self._connection.execute(following, place).fetchone():
+            first_number, entries, bearers = row
+            if first_number > self._limit:
+                break
+            yield first_number, unpack_entries(entries), unpack_bearers(bearers)
+            place["after"] = first_number

@@ -1,0 +1,281 @@
+"""The trading desk: takes commands, keeps each user's order, decides, and answers what is durable.
+
+Used by the node. State changes are synchronous; whatever must be waited for (the account, a price,
+a page of history) leaves the ticket at the head of its user's queue, to be looked at again after.
+"""
+
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+from zlib import crc32
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ledger.entry import Entry, is_same_command, reply_of
+from ledger.rules import PRICED, decide, lapse
+from ledger.store import Store, StoreUnavailable, TriggerName
+from ledger.summary import history_page, summarize
+from ledger.trigger_changes import changed_trigger
+from protocol.errors import Code
+from protocol.fields import is_user
+from protocol.messages import Command, DisplaySummary, DumpLog, Error, Summary, SymbolCommand
+from quote_proxy.cache import QuoteCache
+from reactor_server.findings import NEED_FINDINGS, Findings
+from reactor_server.lane import Batch, Lane
+from reactor_server.lapses import LapseClock
+from reactor_server.loading import Loading
+from reactor_server.seat import HISTORY_LINES, Seat, Ticket
+from service.server import Link
+from service.time import SteadyClock
+
+SEATS_MAX = 100_000
+"""Accounts kept in memory; idle ones make room."""
+
+OnDump = Callable[[Ticket, str, int], None]
+"""Streams the log to the ticket's holders; the stream and number of the DUMPLOG's own entry are
+given where it was journalled just now, else they are empty and 0."""
+
+_ID_REUSED = Error(Code.ID_REUSED, "this id was used for another command: make a new one")
+
+
+class TradingDesk:
+    """All users of one node.
+
+    :ivar lanes: filled by the node before the first command comes.
+    :param on_dump: carries out a DUMPLOG whose entry is durable.
+    :param on_triggers_changed: called with triggers that were set, armed or cancelled.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        steady: SteadyClock,
+        store: Store,
+        quotes: QuoteCache,
+        on_dump: OnDump,
+        on_triggers_changed: Callable[[set[TriggerName]], None],
+    ) -> None:
+        self._clock = clock
+        self._steady = steady
+        self._quotes = quotes
+        self._on_dump = on_dump
+        self._on_triggers_changed = on_triggers_changed
+        self._seats: dict[str, Seat] = {}
+        self._findings = Findings(store, quotes, steady)
+        self._loading = Loading(clock, store, self._answer_known, self._loaded)
+        self._waiting: set[Deferred[Any]] = set()
+        self.lapses = LapseClock(clock, steady.now_ms, self._look_for_lapses)
+        self.lanes: list[Lane] = []
+
+    # Taking commands.
+
+    def submit(self, link: Link, command_id: bytes, command: Command) -> None:
+        """Take a command; the link gets its answer when it is durable."""
+        seat = self._seats.get(command.user) or self._seat_for(command.user)
+        known = seat.tickets.get(command_id)
+        if known is None:
+            ticket = Ticket(command_id, command, link, self._clock.seconds())
+            seat.tickets[command_id] = ticket
+            seat.queue.append(ticket)
+            if not seat.is_waiting:
+                self._run(seat)
+        elif known.command == command:
+            known.links.append(link)
+        else:
+            link.reply(command_id, _ID_REUSED)
+
+    def _seat_for(self, name: str) -> Seat:
+        """A user's seat; what no account can be named for shares the empty one."""
+        user = name if is_user(name) else ""
+        seat = self._seats.get(user)
+        if seat is None:
+            if len(self._seats) >= SEATS_MAX:
+                self._make_room()
+            seat = self._seats[user] = Seat(user)
+            self._loading.load(seat)
+        return seat
+
+    def _make_room(self) -> None:
+        for user, seat in list(self._seats.items()):
+            if seat.is_idle and not self._lane_of(seat).has(user):
+                del self._seats[user]
+
+    def _lane_of(self, seat: Seat) -> Lane:
+        return self.lanes[crc32(seat.user.encode()) % len(self.lanes)]
+
+    @property
+    def is_idle(self) -> bool:
+        """Every command was answered, and nothing waits to be written."""
+        return all(lane.is_idle for lane in self.lanes) and not any(
+            seat.tickets for seat in self._seats.values()
+        )
+
+    # Deciding.
+
+    def _run(self, seat: Seat) -> None:
+        """Decide the user's commands in order, as far as nothing is missing."""
+        queue = seat.queue
+        while queue and not seat.is_waiting:
+            if self._decide(seat, queue[0]):
+                queue.popleft()
+
+    def _decide(self, seat: Seat, ticket: Ticket) -> bool:
+        """Decide one command; or have what is missing found out, and return False."""
+        account, command = seat.account, ticket.command
+        assert account is not None
+        if type(command) in NEED_FINDINGS and not self._findings.are_complete(seat, ticket):
+            self._wait(seat, ticket, self._findings.complete(seat, ticket))
+            return False
+        now_ms = self._now_ms(seat)
+        if account.lapse_check_ms and account.lapse_check_ms <= now_ms:
+            self._lapse(seat, now_ms)
+        price = ticket.price
+        if price is None and type(command) in PRICED:
+            assert isinstance(command, SymbolCommand)
+            price = self._quotes.fresh(command.symbol.upper())
+        expected_seq, lapse_check_ms = account.seq, account.lapse_check_ms
+        entry = decide(account, command, ticket.command_id, now_ms, price)
+        if entry is None:
+            self._wait(seat, ticket, self._findings.find_price(ticket))
+            return False
+        if account.lapse_check_ms != lapse_check_ms:
+            self.lapses.expect(seat.user, account.lapse_check_ms)
+        if isinstance(command, DisplaySummary):
+            ticket.summary = self._summary(seat, ticket, entry.seq, now_ms)
+        self._lane_of(seat).add(seat, ticket, entry, expected_seq)
+        return True
+
+    def _now_ms(self, seat: Seat) -> int:
+        """The decision time: it goes back neither for the node nor for the user."""
+        assert seat.account is not None
+        self._steady.not_before(seat.account.decided_ms)
+        return self._steady.now_ms()
+
+    def _summary(self, seat: Seat, ticket: Ticket, seq: int, now_ms: int) -> Summary:
+        assert seat.account is not None and isinstance(ticket.command, DisplaySummary)
+        recent = () if ticket.command.before_seq else seat.recent
+        history = history_page(recent, ticket.older or [], HISTORY_LINES)
+        return summarize(seat.account, seq, now_ms, history)
+
+    def _wait(self, seat: Seat, ticket: Ticket, finding: Coroutine[Any, Any, None]) -> None:
+        """Let the user's queue rest until something is found out for its first ticket."""
+        seat.is_waiting = True
+        ticket.price = None
+        account = seat.account
+        waiting = Deferred.fromCoroutine(finding)
+        self._waiting.add(waiting)
+
+        def found(result: Any) -> None:
+            self._waiting.discard(waiting)
+            if isinstance(result, Failure):
+                self._not_found(seat, ticket, result)
+            # A seat that was given another account meanwhile has been started again by that.
+            if seat.account is account:
+                seat.is_waiting = False
+                self._run(seat)
+
+        waiting.addBoth(found)
+
+    def _not_found(self, seat: Seat, ticket: Ticket, failure: Failure) -> None:
+        reason = failure.value
+        if isinstance(reason, StoreUnavailable):
+            error = Error(reason.code, reason.message)
+        else:
+            error = Error(Code.INTERNAL, "this went wrong at the server: send it again")
+            if failure.check(CancelledError) is None:
+                self.log.failure("a command of {user} cannot go on", failure, user=seat.user)
+        if ticket in seat.queue:
+            seat.drop(ticket)
+            ticket.reply(error)
+
+    # Lapsing.
+
+    def _look_for_lapses(self, user: str) -> None:
+        seat = self._seats.get(user)
+        if seat is not None and seat.account is not None:
+            self._lapse(seat, self._now_ms(seat))
+
+    def _lapse(self, seat: Seat, now_ms: int) -> None:
+        """Give back what lapsed orders hold, as journal entries of their own."""
+        account = seat.account
+        assert account is not None
+        seq, lapse_check_ms = account.seq, account.lapse_check_ms
+        for entry in lapse(account, now_ms):
+            self._lane_of(seat).add(seat, None, entry, seq)
+        if account.lapse_check_ms != lapse_check_ms:
+            if account.seq == seq:
+                self._lane_of(seat).touch(seat)
+            if account.lapse_check_ms:
+                self.lapses.expect(seat.user, account.lapse_check_ms)
+
+    # After the commit.
+
+    def committed(
+        self, lane: Lane, batch: Batch, first_number: int, conflicted: frozenset[str]
+    ) -> None:
+        """Answer what is durable; take back and decide again where another writer came first."""
+        self._take_back(lane, batch, conflicted)
+        number = first_number
+        changed: set[TriggerName] = set()
+        for user in sorted(batch.decided):
+            tickets = batch.seats[user].tickets
+            for decided in batch.decided[user]:
+                entry, ticket = decided.entry, decided.ticket
+                trigger = changed_trigger(entry)
+                if trigger is not None:
+                    changed.add(trigger)
+                if ticket is not None:
+                    del tickets[ticket.command_id]
+                    self._answer(ticket, entry, lane.name, number)
+                number += 1
+        if changed:
+            self._on_triggers_changed(changed)
+
+    def _answer(self, ticket: Ticket, entry: Entry, stream: str, number: int) -> None:
+        if isinstance(ticket.command, DumpLog) and entry.code is Code.OK:
+            self._on_dump(ticket, stream, number)
+        else:
+            ticket.reply(ticket.summary or reply_of(entry))
+
+    def undone(self, lane: Lane, batch: Batch) -> None:
+        """Nothing of the batch may be believed: read its accounts again and ask the journal."""
+        self._take_back(lane, batch, list(batch.seats))
+
+    def _take_back(self, lane: Lane, batch: Batch, users: Iterable[str]) -> None:
+        for user in users:
+            seat = batch.seats[user]
+            decided = batch.take_out(user) + lane.take_out(user)
+            tickets = [each.ticket for each in decided if each.ticket is not None]
+            for ticket in tickets:
+                ticket.forget_findings()
+            seat.queue.extendleft(reversed(tickets))
+            seat.account = None
+            seat.is_waiting = True
+            self._loading.load(seat)
+
+    def _loaded(self, seat: Seat) -> None:
+        """The seat has its account; go on with what waits for it."""
+        assert seat.account is not None
+        if seat.account.lapse_check_ms:
+            self.lapses.expect(seat.user, seat.account.lapse_check_ms)
+        self._run(seat)
+
+    def _answer_known(self, seat: Seat, ticket: Ticket, entry: Entry) -> None:
+        """Answer a command that the journal holds already (SPEC section 1, "Refused")."""
+        if not is_same_command(entry, ticket.command):
+            ticket.reply(_ID_REUSED)
+        elif isinstance(ticket.command, DisplaySummary):
+            ticket.reply(self._summary(seat, ticket, entry.seq, entry.decided_ms))
+        else:
+            self._answer(ticket, entry, "", 0)
+
+    def close(self) -> None:
+        """Stop waiting for anything."""
+        self.lapses.stop()
+        self._loading.close()
+        for waiting in list(self._waiting):
+            waiting.cancel()

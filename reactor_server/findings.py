@@ -1,0 +1,59 @@
+"""What a command may have to wait for before it can be decided: a price, a page, a position.
+
+Used by the desk. Each finding is put on the ticket; the desk looks at the ticket again after.
+"""
+
+from ledger.outcome import NoPrice
+from ledger.store import Store
+from protocol.messages import Command, DisplaySummary, DumpLog, SymbolCommand
+from quote_proxy.cache import QuoteCache
+from quote_proxy.source import QuoteUnavailable
+from reactor_server.seat import HISTORY_LINES, Seat, Ticket
+from service.time import SteadyClock
+
+NEED_FINDINGS: frozenset[type[Command]] = frozenset([DisplaySummary, DumpLog])
+"""Commands that want something found out before the rules see them."""
+
+
+class Findings:
+    """Finds things out for tickets."""
+
+    def __init__(self, store: Store, quotes: QuoteCache, steady: SteadyClock) -> None:
+        self._store = store
+        self._quotes = quotes
+        self._steady = steady
+
+    def are_complete(self, seat: Seat, ticket: Ticket) -> bool:
+        """Tell whether DISPLAY_SUMMARY or DUMPLOG has what it needs."""
+        if isinstance(ticket.command, DumpLog):
+            return ticket.positions is not None
+        if ticket.older is not None:
+            return True
+        assert isinstance(ticket.command, DisplaySummary)
+        if not ticket.command.before_seq and len(seat.recent) == HISTORY_LINES:
+            return True
+        return seat.recent_after_seq == 0 and not ticket.command.before_seq
+
+    async def complete(self, seat: Seat, ticket: Ticket) -> None:
+        """Find out what is missing; raises `StoreUnavailable`."""
+        if isinstance(ticket.command, DumpLog):
+            await self._find_positions(ticket)
+        elif isinstance(ticket.command, DisplaySummary):
+            before_seq = ticket.command.before_seq or seat.recent_after_seq + 1
+            ticket.older = await self._store.history(seat.user, before_seq, HISTORY_LINES)
+
+    async def _find_positions(self, ticket: Ticket) -> None:
+        positions = await self._store.positions()
+        # The DUMPLOG's own record comes last: no record before it may bear a later time.
+        for position in positions.values():
+            self._steady.not_before(position.last_ms)
+        ticket.positions = positions
+
+    async def find_price(self, ticket: Ticket) -> None:
+        """Ask for the price that the command needs; having none is a finding too."""
+        command = ticket.command
+        assert isinstance(command, SymbolCommand)
+        try:
+            ticket.price = await self._quotes.get(command.symbol.upper(), command.user)
+        except QuoteUnavailable as unavailable:
+            ticket.price = NoPrice(unavailable.reason.value)

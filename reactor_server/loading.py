@@ -1,0 +1,100 @@
+"""Reading accounts into seats, many at a time, and asking the journal for what is known already.
+
+Used by the desk. This is the one way in: for a user's first command here, after another writer's
+change, and after a commit whose outcome is unknown.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ledger.entry import Entry
+from ledger.store import Store, StoreUnavailable
+from protocol.messages import Error
+from reactor_server.seat import Seat, Ticket
+
+RETRY_S = 0.5
+PATIENCE_S = 10.0
+"""How long a command may wait for a store that is away before it is told to come again."""
+
+
+class Loading:
+    """Seats whose accounts are being read.
+
+    :param on_known: called with a ticket whose command the journal holds, and its entry.
+    :param on_loaded: called with each seat that has its account.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        store: Store,
+        on_known: Callable[[Seat, Ticket, Entry], None],
+        on_loaded: Callable[[Seat], None],
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._on_known = on_known
+        self._on_loaded = on_loaded
+        self._wanted: dict[str, Seat] = {}
+        self._call: Any = None
+        self._reading: Deferred[None] | None = None
+
+    def load(self, seat: Seat) -> None:
+        """Read the seat's account; what waits at the seat goes on after."""
+        self._wanted[seat.user] = seat
+        if self._call is None and self._reading is None:
+            self._call = self._clock.callLater(0, self._start)
+
+    def _start(self) -> None:
+        self._call = None
+        seats, self._wanted = list(self._wanted.values()), {}
+        self._reading = Deferred.fromCoroutine(self._read(seats))
+        self._reading.addErrback(self._failed, seats)
+        self._reading.addBoth(self._ended)
+
+    async def _read(self, seats: list[Seat]) -> None:
+        ids = [ticket.command_id for seat in seats for ticket in seat.queue]
+        known = await self._store.entries_by_id(ids) if ids else {}
+        accounts = await self._store.load([seat.user for seat in seats])
+        for seat in seats:
+            seat.sit(accounts[seat.user])
+            for ticket in [ticket for ticket in seat.queue if ticket.command_id in known]:
+                seat.drop(ticket)
+                self._on_known(seat, ticket, known[ticket.command_id])
+            self._on_loaded(seat)
+
+    def _failed(self, failure: Failure, seats: list[Seat]) -> None:
+        refusal = failure.value
+        if isinstance(refusal, StoreUnavailable):
+            self.log.warn("accounts cannot be read: {why}", why=str(refusal))
+        else:
+            self.log.failure("accounts cannot be read", failure)
+            refusal = StoreUnavailable("see the server's log")
+        too_old_s = self._clock.seconds() - PATIENCE_S
+        for seat in seats:
+            for ticket in [ticket for ticket in seat.queue if ticket.arrived_s < too_old_s]:
+                seat.drop(ticket)
+                ticket.reply(Error(refusal.code, refusal.message))
+            self._wanted.setdefault(seat.user, seat)
+
+    def _ended(self, _result: object) -> None:
+        self._reading = None
+        if self._wanted:
+            failed = any(seat.account is None for seat in self._wanted.values())
+            self._call = self._clock.callLater(RETRY_S if failed else 0, self._start)
+
+    def close(self) -> None:
+        """Read nothing more."""
+        self._wanted.clear()
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+        if self._reading is not None:
+            self._reading.cancel()

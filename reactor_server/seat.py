@@ -1,0 +1,120 @@
+"""A user's place at the node: the account in use and the commands that wait for it.
+
+Used by the desk and its lanes. All of a user's commands pass through one seat, which is what keeps
+them in order.
+"""
+
+from collections import deque
+
+from msgspec import Struct
+
+from ledger.account import Account
+from ledger.entry import Entry
+from ledger.outcome import NoPrice
+from ledger.store import Position
+from protocol.messages import Command, Message, Summary
+from protocol.quote import Quote
+from service.server import Link
+
+HISTORY_LINES = 20
+"""How many lines of history one DISPLAY_SUMMARY shows."""
+
+
+class Ticket:
+    """One command on its way: who asked, and what has been found out for it so far.
+
+    :ivar links: who asked; several when a client sent it again before the answer.
+    :ivar price: what asking for a price has come to.
+    :ivar older: DISPLAY_SUMMARY: the page of history read for it.
+    :ivar positions: DUMPLOG: how far all streams had come when it was asked for.
+    :ivar summary: DISPLAY_SUMMARY: the answer, held back until its entry is durable.
+    """
+
+    __slots__ = (
+        "arrived_s",
+        "command",
+        "command_id",
+        "links",
+        "older",
+        "positions",
+        "price",
+        "summary",
+    )
+
+    def __init__(self, command_id: bytes, command: Command, link: Link, arrived_s: float) -> None:
+        self.command_id = command_id
+        self.command = command
+        self.links = [link]
+        self.arrived_s = arrived_s
+        self.price: Quote | NoPrice | None = None
+        self.older: list[Entry] | None = None
+        self.positions: dict[str, Position] | None = None
+        self.summary: Summary | None = None
+
+    def reply(self, message: Message) -> None:
+        """Answer everybody who asked."""
+        for link in self.links:
+            link.reply(self.command_id, message)
+
+    def forget_findings(self) -> None:
+        """Be as new: the decision is to be taken again on another account."""
+        self.price = None
+        self.older = None
+        self.positions = None
+        self.summary = None
+
+
+class Seat:
+    """A user's account and queue.
+
+    :ivar user: the account's name; empty for everything that no account can be named for.
+    :ivar account: None while it is being read.
+    :ivar queue: tickets that were not decided yet, in order.
+    :ivar tickets: those and the decided ones that wait for the commit, by command id.
+    :ivar is_waiting: the first ticket waits for something: the account, a price, a page.
+    :ivar recent: encoded entries since `recent_after_seq`, newest last; the last few only.
+    """
+
+    __slots__ = (
+        "account",
+        "is_waiting",
+        "queue",
+        "recent",
+        "recent_after_seq",
+        "tickets",
+        "user",
+    )
+
+    def __init__(self, user: str) -> None:
+        self.user = user
+        self.account: Account | None = None
+        self.queue: deque[Ticket] = deque()
+        self.tickets: dict[bytes, Ticket] = {}
+        self.is_waiting = True
+        self.recent: deque[bytes] = deque(maxlen=HISTORY_LINES)
+        self.recent_after_seq = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is going on for this user, and nothing will by itself."""
+        account = self.account
+        return account is not None and not self.tickets and not account.lapse_check_ms
+
+    def drop(self, ticket: Ticket) -> None:
+        """Forget a ticket that was not decided."""
+        self.queue.remove(ticket)
+        del self.tickets[ticket.command_id]
+
+    def sit(self, account: Account) -> None:
+        """Take the account as it was read."""
+        self.account = account
+        self.recent.clear()
+        self.recent_after_seq = account.seq
+        self.is_waiting = False
+
+
+class Decided(Struct, frozen=True, gc=False):
+    """An entry in a batch, and the ticket that waits for it; a lapse has none."""
+
+    ticket: Ticket | None
+    entry: Entry
