@@ -15,6 +15,7 @@ from msgspec import Struct
 from audit.records import COMMAND_KINDS
 from ledger.entry import Entry, decode_entry
 from protocol.errors import Code, TradeError
+from protocol.money import INT64_MAX, INT64_MIN
 from protocol.quote import Quote
 
 _LAYOUT_VERSION = 1
@@ -121,7 +122,7 @@ class Database:
         try:
             results = [self._add(addition) for addition in additions]
             self._connection.execute("COMMIT")
-        except sqlite3.Error:
+        except BaseException:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
@@ -148,8 +149,9 @@ class Database:
             return refusal
         if stream is None:
             stream = execute(
-                "INSERT INTO stream (name, last_number) VALUES (?, 0)", (addition.stream,)
-            ).lastrowid
+                "INSERT INTO stream (name, last_number) VALUES (?, 0) RETURNING id",
+                (addition.stream,),
+            ).fetchone()[0]
         self._insert(stream, last_number + 1, encoded, entries)
         last_number += len(encoded)
         execute("UPDATE stream SET last_number = ? WHERE id = ?", (last_number, stream))
@@ -191,9 +193,19 @@ def _understand(stream: str, encoded: list[bytes]) -> list[Entry]:
     except (ValueError, RecursionError) as error:
         raise BadEntries(f"an entry of stream {stream} cannot be read: {error}") from None
     for entry in entries:
-        if entry.kind not in COMMAND_KINDS or entry.transaction_num < 1:
-            raise BadEntries(f"entry {entry.seq} of user {entry.user!r} is of no command")
+        if not _can_be_told(entry):
+            raise BadEntries(f"entry {entry.seq} of user {entry.user!r} makes no record")
     return entries
+
+
+def _can_be_told(entry: Entry) -> bool:
+    quoted_ms = 0 if entry.quote is None else entry.quote.quoted_ms
+    return (
+        entry.kind in COMMAND_KINDS
+        and entry.transaction_num >= 1
+        and 0 <= entry.decided_ms <= INT64_MAX
+        and INT64_MIN <= quoted_ms <= INT64_MAX
+    )
 
 
 def _quotes(entries: list[Entry]) -> list[tuple[int, Quote]]:

@@ -5,7 +5,7 @@ change, so each is read by itself, and no long transaction keeps the file from b
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from heapq import merge
 from pathlib import Path
@@ -51,7 +51,7 @@ _owner_of = msgspec.msgpack.Decoder(_Owner).decode
 
 def read_entries(
     path: Path, user: str = "", positions: Mapping[str, int] | None = None
-) -> Iterator[StoredEntry]:
+) -> Generator[StoredEntry, None, None]:
     """Yield the entries of one user, or (empty) of all, in the order of (time, stream, number).
 
     :param positions: how far to read of each stream, and none of the others; None reads all that

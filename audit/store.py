@@ -3,15 +3,13 @@
 Used by `audit.daemon`. What `append` has fired for is durable; the positions never go back.
 """
 
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 
 from audit.database import Addition, Database
 from audit.reading import StoredEntry, read_entries
@@ -39,12 +37,15 @@ class Store:
     """The log's storage.
 
     :ivar positions: the last durable number of each stream.
+    :ivar in_reader: runs the blocking steps of what `read` returns.
     :ivar trouble: why the last write failed, empty when it did not.
     """
 
     log = Logger()
 
-    def __init__(self, clock: IReactorTime, path: Path, in_writer: RunInThread) -> None:
+    def __init__(
+        self, clock: IReactorTime, path: Path, in_writer: RunInThread, in_reader: RunInThread
+    ) -> None:
         """Take a file, to be opened.
 
         :param in_writer: runs one piece of work after the other, never two at a time.
@@ -52,6 +53,7 @@ class Store:
         self._clock = clock
         self._path = path
         self._in_writer = in_writer
+        self.in_reader = in_reader
         self._database: Database | None = None
         self._queue: list[tuple[Addition, Deferred[int]]] = []
         self._writing: Deferred[None] | None = None
@@ -87,7 +89,9 @@ class Store:
         self._queue.append((Addition(stream, first_number, entries), stored))
         if self._writing is None:
             self._writing = Deferred.fromCoroutine(self._write_queue(self._database))
-            self._writing.addErrback(self._write_broken)
+            self._writing.addErrback(
+                lambda failure: self.log.failure("the queue of appends is broken", failure)
+            )
         return stored
 
     async def _write_queue(self, database: Database) -> None:
@@ -108,9 +112,10 @@ class Store:
     async def _write(self, database: Database, additions: list[Addition]) -> list[int | TradeError]:
         try:
             results = await self._in_writer(lambda: database.add(additions))
-        except sqlite3.Error as error:
-            self.trouble = str(error)
-            self.log.error("the audit log cannot be written: {error}", error=self.trouble)
+        except Exception as error:
+            # Whatever it is, all who wait must be told, and what comes next may be tried again.
+            self.trouble = str(error) or type(error).__name__
+            self.log.failure("the audit log cannot be written")
             return [NotStored(self.trouble) for _ in additions]
         self.trouble = ""
         return results
@@ -120,10 +125,6 @@ class Store:
         turn: Deferred[None] = Deferred()
         self._clock.callLater(0, turn.callback, None)
         return turn
-
-    def _write_broken(self, failure: Failure) -> None:
-        self.trouble = "the writer is broken, see the log"
-        self.log.failure("the audit log's writer is broken", failure)
 
     # Reading.
 
@@ -144,6 +145,8 @@ class Store:
                 self._watchers.pop(watcher, None)
                 watcher.callback(None)
 
-    def read(self, user: str, positions: Mapping[str, int] | None) -> Iterator[StoredEntry]:
+    def read(
+        self, user: str, positions: Mapping[str, int] | None
+    ) -> Generator[StoredEntry, None, None]:
         """Iterate over what `read_entries` reads of this file; blocks at each step."""
         return read_entries(self._path, user, positions)

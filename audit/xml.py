@@ -4,7 +4,7 @@ May be imported by everyone. Text goes through lxml alone, which escapes it and 
 cannot hold.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import IO
 
 from lxml import etree
@@ -66,7 +66,7 @@ class _Patterns:
         return pattern
 
 
-def xml_chunks(records: Iterable[Record]) -> Iterator[bytes]:
+def xml_chunks(records: Iterable[Record]) -> Generator[bytes, None, None]:
     """Yield the log of these records, in parts of about `CHUNK_BYTES`."""
     sink = _Sink()
     patterns = _Patterns()

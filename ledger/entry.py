@@ -27,11 +27,15 @@ from protocol.quote import Quote
 
 
 class Cause(IntEnum):
-    """Who made an entry: a command, the clock, or a price."""
+    """Who made an entry: a command, the clock, or a price.
+
+    HIT is a price that no command asked for: it is recorded for the bill alone.
+    """
 
     COMMAND = 0
     LAPSE = 1
     FIRING = 2
+    HIT = 3
 
 
 class Action(IntEnum):
@@ -139,7 +143,12 @@ def reply_of(entry: Entry) -> Receipt | Refused:
     )
 
 
-_HISTORY_NAMES = {Cause.COMMAND: "{}", Cause.LAPSE: "{} (lapsed)", Cause.FIRING: "{} (fired)"}
+_HISTORY_NAMES = {
+    Cause.COMMAND: "{}",
+    Cause.LAPSE: "{} (lapsed)",
+    Cause.FIRING: "{} (fired)",
+    Cause.HIT: "{} (watched)",
+}
 
 
 def history_line(entry: Entry) -> HistoryLine:

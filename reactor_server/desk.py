@@ -33,7 +33,7 @@ from service.time import SteadyClock
 SEATS_MAX = 100_000
 """Accounts kept in memory; idle ones make room."""
 
-OnDump = Callable[[Ticket, str, int], None]
+OnDump = Callable[[Ticket, Entry, str, int], None]
 """Streams the log to the ticket's holders; the stream and number of the DUMPLOG's own entry are
 given where it was journalled just now, else they are empty and 0."""
 
@@ -237,7 +237,7 @@ class TradingDesk:
 
     def _answer(self, ticket: Ticket, entry: Entry, stream: str, number: int) -> None:
         if isinstance(ticket.command, DumpLog) and entry.code is Code.OK:
-            self._on_dump(ticket, stream, number)
+            self._on_dump(ticket, entry, stream, number)
         else:
             ticket.reply(ticket.summary or reply_of(entry))
 

@@ -40,6 +40,10 @@ class DaemonOptions(usage.Options):
         value = self[name]
         return None if value is None else Path(value)
 
+    def required_path(self, name: str) -> Path:
+        """A file name that must be given; raises `usage.UsageError`."""
+        return Path(self.required(name))
+
     def required(self, name: str) -> str:
         """An option that must be given; raises `usage.UsageError`."""
         value = self[name]

@@ -33,6 +33,7 @@ _FENCED = "DT001"
 
 _ARMED_CHANNEL = "armed"
 _NOTIFY_BYTES_MAX = 7_000
+_SETTLE_TRIES = 5
 
 _BATCH_SETTINGS = (
     "SET jit = off",
@@ -131,25 +132,39 @@ class PostgresStore:
         users: Sequence[str],
         decide: Callable[[Account], list[Entry]],
     ) -> list[bytes]:
+        for _ in range(_SETTLE_TRIES):
+            writes = await self._try_to_settle(stream, sorted(set(users)), decide)
+            if writes is not None:
+                for write in writes:
+                    _advance(stream, write)
+                return [encoded for write in writes for encoded in write.encoded]
+        raise StoreUnavailable("accounts that nobody had yet were made by somebody else each time")
+
+    async def _try_to_settle(
+        self, stream: Stream, users: list[str], decide: Callable[[Account], list[Entry]]
+    ) -> list[AccountWrite] | None:
+        """One transaction; None where a user that had no row to lock has got one meanwhile."""
         session = self._writers[stream.name]
-        names = sorted(set(users))
-        rows = await session.query(_LOCK_ACCOUNTS + _SELECT_ACCOUNTS, [names, names])
-        writes = []
-        for account in sorted(map(read_account, rows), key=lambda account: account.user):
-            write = AccountWrite(account, account.seq)
-            for entry in decide(account):
-                write.add(entry)
-            writes.append(write)
         try:
+            rows = await session.query(_LOCK_ACCOUNTS + _SELECT_ACCOUNTS, [users, users])
+            stored = {row[0]: read_account(row) for row in rows}
+            writes = []
+            for user in users:
+                account = stored.get(user) or Account(user)
+                write = AccountWrite(account, account.seq)
+                for entry in decide(account):
+                    write.add(entry)
+                if account.seq:
+                    writes.append(write)
             conflicted = (await self._write(session, batch_call(stream, writes)))[0][0]
-            assert not conflicted, f"locked accounts changed: {conflicted}"
-            await session.run("COMMIT")
+            await session.run("ROLLBACK" if conflicted else "COMMIT")
+        except (CommandKnown, Fenced):
+            await session.run("ROLLBACK")
+            raise
         except BaseException:
             session.close()
             raise
-        for write in writes:
-            _advance(stream, write)
-        return [encoded for write in writes for encoded in write.encoded]
+        return None if conflicted else writes
 
     # Reading.
 

@@ -1,0 +1,146 @@
+"""A node put together from its parts, and taken down in order.
+
+Used by `twistd_plugins.trade_server`. Everything that touches the world comes in as an argument.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ledger.store import Store, TriggerName
+from quote_proxy.cache import QuoteCache
+from quote_proxy.source import QuoteSource
+from reactor_server.desk import TradingDesk
+from reactor_server.dumping import Dumping
+from reactor_server.lane import Lane, Shipping
+from reactor_server.node import TradingNode
+from service.credentials import Credential
+from service.time import SteadyClock
+
+_POLL_S = 0.05
+_ANNOUNCE_EVERY_S = 0.02
+
+
+class Shipper(Shipping, Protocol):
+    """A lane's way to the audit daemon."""
+
+    def start(self) -> None:
+        """Begin to ship."""
+
+    async def drain(self) -> None:
+        """Wait until the daemon has everything."""
+
+    async def stop(self) -> None:
+        """Ship no more; what is not shipped stays in the journal."""
+
+
+class NodeAssembly:
+    """One node.
+
+    :param make_shipper: gives a shipper for a stream's name.
+    :param on_fenced: called when another process has taken one of the node's streams.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        name: str,
+        store: Store,
+        source: QuoteSource,
+        audit: IStreamClientEndpoint,
+        credential: Credential,
+        make_shipper: Callable[[str], Shipper],
+        on_fenced: Callable[[], None],
+        lanes: int = 2,
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._on_fenced = on_fenced
+        self._changed: set[TriggerName] = set()
+        self._announcing: Deferred[None] | None = None
+        self.steady = SteadyClock(clock)
+        self.quotes = QuoteCache(source, clock, wall_ms=self.steady.now_ms)
+        self.dumping = Dumping(clock, store, audit, credential)
+        self.desk = TradingDesk(
+            clock, self.steady, store, self.quotes, self.dumping.start, self._triggers_changed
+        )
+        self.service = TradingNode(self.desk, self.dumping)
+        streams = [f"{name}/{number}" for number in range(lanes)]
+        self.shippers = [make_shipper(stream) for stream in streams]
+        for stream, shipper in zip(streams, self.shippers, strict=True):
+            self.desk.lanes.append(self._lane(stream, shipper))
+
+    def _lane(self, stream: str, shipper: Shipper) -> Lane:
+        return Lane(
+            self._clock,
+            self._store,
+            stream,
+            shipper,
+            self.desk.committed,
+            self.desk.undone,
+            self._fenced,
+        )
+
+    def _fenced(self) -> None:
+        self.service.is_well = False
+        self._on_fenced()
+
+    async def start(self) -> None:
+        """Set the clock by the store's and take the streams; raises `StoreUnavailable`."""
+        asked_s = self._clock.seconds()
+        now_ms = await self._store.now_ms()
+        self.steady.set(now_ms + int((self._clock.seconds() - asked_s) * 500))
+        for lane in self.desk.lanes:
+            stream = await lane.open()
+            self.steady.not_before(stream.last_ms)
+        for shipper in self.shippers:
+            shipper.start()
+        self.desk.lapses.start()
+
+    async def drain(self) -> None:
+        """Wait until every command that was taken is answered."""
+        while not self.desk.is_idle:
+            await deferLater(self._clock, _POLL_S)
+
+    async def flush(self) -> None:
+        """Wait until the audit daemon has everything."""
+        for shipper in self.shippers:
+            await shipper.drain()
+
+    async def close(self) -> None:
+        """Stop everything; what is not done is in the journal, or was never acknowledged."""
+        self.desk.close()
+        self.dumping.close()
+        for lane in self.desk.lanes:
+            lane.close()
+        for shipper in self.shippers:
+            await shipper.stop()
+
+    # What trigger services should know.
+
+    def _triggers_changed(self, names: set[TriggerName]) -> None:
+        """Tell the trigger services, a few times a second at most."""
+        self._changed |= names
+        if self._announcing is None:
+            self._announcing = Deferred.fromCoroutine(self._announce())
+            self._announcing.addErrback(self._announcement_failed)
+
+    async def _announce(self) -> None:
+        while self._changed:
+            await deferLater(self._clock, _ANNOUNCE_EVERY_S)
+            names: Sequence[Any] = list(self._changed)
+            self._changed.clear()
+            await self._store.announce_armed(names)
+        self._announcing = None
+
+    def _announcement_failed(self, failure: Failure) -> None:
+        # They look through all armed triggers from time to time, so nothing is lost for good.
+        self._announcing = None
+        self.log.warn("triggers not announced: {why}", why=failure.getErrorMessage())

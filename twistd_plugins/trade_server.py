@@ -1,0 +1,89 @@
+"""`twistd trade-server`: one trading node."""
+
+import os
+import random
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+from audit.shipper import Shipper
+from ledger.postgres.store import PostgresStore
+from reactor_server.assembly import NodeAssembly
+from service.daemon import DaemonOptions, Listener, client_endpoint, daemon_service
+from service.ordered import Step, exit_with_failure
+from service.server import WireServerFactory
+from twistd_plugins.common import credential_option, legacy_client
+
+LANES_MAX = 16
+
+
+class Options(DaemonOptions):
+    """What a node is told on the command line."""
+
+    synopsis = "[options]"
+    optParameters: list[list[Any]] = [
+        ["listen", "l", "tcp:12100:interface=127.0.0.1:backlog=1024", "Endpoint for clients."],
+        ["name", "n", "node-1", "The node's name; no two nodes of one ledger may share it."],
+        ["database", "d", None, "DSN of the ledger's Postgres."],
+        ["legacy", None, "tcp:127.0.0.1:12300", "Endpoint of the legacy quote server."],
+        ["audit", "a", "tcp:127.0.0.1:12200", "Endpoint of the audit daemon."],
+        ["credential", "c", None, "File with the name and password for the audit daemon."],
+        ["lanes", None, 2, "Batches that may be on their way to Postgres side by side.", int],
+    ]
+
+    def postOptions(self) -> None:
+        """Check what can be checked without asking anybody."""
+        self.required("database")
+        if not 1 <= self["lanes"] <= LANES_MAX:
+            raise usage.UsageError(f"--lanes: write a number from 1 to {LANES_MAX}")
+        self.credential = credential_option(self.required_path("credential"))
+
+
+def makeService(options: Options, reactor: Any = None) -> IService:
+    """Build the node: its store, its quote cache, its lanes and the port for clients."""
+    if reactor is None:
+        from twisted.internet import reactor as global_reactor
+
+        reactor = global_reactor
+    name = options["name"]
+    store = PostgresStore(reactor, options["database"])
+    audit = client_endpoint(reactor, options["audit"])
+    credential = options.credential
+
+    def fenced() -> None:
+        exit_with_failure(reactor, f"{name}: another process writes this node's streams")
+
+    node = NodeAssembly(
+        reactor,
+        name,
+        store,
+        legacy_client(reactor, options["legacy"]),
+        audit,
+        credential,
+        lambda stream: Shipper(reactor, audit, credential, store, stream, random.random),
+        fenced,
+        options["lanes"],
+    )
+    factory = WireServerFactory(reactor, name, node.service, store, os.urandom(32))
+    listener = Listener(reactor, options["listen"], factory)
+
+    async def tell_clients() -> None:
+        factory.drain()
+
+    async def end_sessions() -> None:
+        factory.close_all()
+
+    async def close_store() -> None:
+        store.close()
+
+    steps = [
+        Step("store", stop=close_store),
+        Step("node", node.start, node.close),
+        Step("audit records", stop=node.flush, stop_timeout_s=5.0),
+        Step("sessions", stop=end_sessions),
+        Step("commands", stop=node.drain),
+        Step("drain", stop=tell_clients),
+        Step("port", listener.open, listener.close),
+    ]
+    return daemon_service(reactor, options, name, steps, lambda: listener.address)

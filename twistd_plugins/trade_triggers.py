@@ -1,0 +1,75 @@
+"""`twistd trade-triggers`: the trigger service."""
+
+import random
+from typing import Any
+
+from twisted.application.service import IService
+
+from audit.shipper import Shipper
+from ledger.postgres.store import PostgresStore
+from service.daemon import DaemonOptions, client_endpoint, daemon_service
+from service.ordered import Step, exit_with_failure
+from trigger.trading import TriggerService
+from twistd_plugins.common import credential_option, legacy_client
+
+
+class Options(DaemonOptions):
+    """What the trigger service is told on the command line."""
+
+    optParameters: list[list[Any]] = [
+        ["name", "n", "triggers-1", "The service's name."],
+        ["database", "d", None, "DSN of the ledger's Postgres."],
+        ["legacy", None, "tcp:127.0.0.1:12300", "Endpoint of the legacy quote server."],
+        ["audit", "a", "tcp:127.0.0.1:12200", "Endpoint of the audit daemon."],
+        ["credential", "c", None, "File with the name and password for the audit daemon."],
+    ]
+
+    def postOptions(self) -> None:
+        """Check what can be checked without asking anybody."""
+        self.required("database")
+        self.credential = credential_option(self.required_path("credential"))
+
+
+def makeService(options: Options, reactor: Any = None) -> IService:
+    """Build the trigger service: its store, its own quote cache and its way to the audit daemon."""
+    if reactor is None:
+        from twisted.internet import reactor as global_reactor
+
+        reactor = global_reactor
+    name = options["name"]
+    store = PostgresStore(reactor, options["database"])
+    shipper = Shipper(
+        reactor,
+        client_endpoint(reactor, options["audit"]),
+        options.credential,
+        store,
+        f"{name}/0",
+        random.random,
+    )
+
+    def fenced() -> None:
+        exit_with_failure(reactor, f"{name}: another trigger service has taken over")
+
+    triggers = TriggerService(
+        reactor,
+        name,
+        store,
+        legacy_client(reactor, options["legacy"]),
+        shipper,
+        store.listen_armed,
+        fenced,
+    )
+
+    async def start_shipping() -> None:
+        shipper.start()
+
+    async def close_store() -> None:
+        store.close()
+
+    steps = [
+        Step("store", stop=close_store),
+        Step("audit records", start_shipping, shipper.stop),
+        Step("last audit records", stop=shipper.drain, stop_timeout_s=5.0),
+        Step("triggers", triggers.start, triggers.stop),
+    ]
+    return daemon_service(reactor, options, name, steps, lambda: name)
