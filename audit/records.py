@@ -41,6 +41,7 @@ class Record(Struct, frozen=True, gc=False):
 COMMAND_KINDS = frozenset(cls.KIND for cls in COMMANDS.values())
 _WITH_SYMBOL = frozenset(c.KIND for c in COMMANDS.values() if issubclass(c, SymbolCommand))
 _WITH_AMOUNT = frozenset(c.KIND for c in COMMANDS.values() if issubclass(c, AmountCommand | Add))
+_EVENT_CAUSES = frozenset([Cause.LAPSE, Cause.FIRING])
 _ACTION_NAMES = {action: action.name.lower() for action in Action}
 
 
@@ -67,7 +68,9 @@ def records_of(entry: Entry, server: str, bears_hit: bool) -> list[Record]:
         records.append(Record(RecordKind.USER_COMMAND, heading + command))
     if entry.quote is not None and bears_hit:
         records.append(Record(RecordKind.QUOTE_SERVER, heading + _hit(entry.quote)))
-    if entry.cause is not Cause.COMMAND or (entry.quote is not None and not bears_hit):
+    if entry.cause in _EVENT_CAUSES or (
+        entry.cause is Cause.COMMAND and entry.quote is not None and not bears_hit
+    ):
         records.append(Record(RecordKind.SYSTEM_EVENT, heading + _event(entry)))
     for posting in entry.postings:
         change = (

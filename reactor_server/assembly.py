@@ -4,7 +4,6 @@ Used by `twistd_plugins.trade_server`. Everything that touches the world comes i
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
@@ -12,31 +11,19 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from audit.shipper import Shipper
 from ledger.store import Store, TriggerName
 from quote_proxy.cache import QuoteCache
 from quote_proxy.source import QuoteSource
 from reactor_server.desk import TradingDesk
 from reactor_server.dumping import Dumping
-from reactor_server.lane import Lane, Shipping
+from reactor_server.lane import Lane
 from reactor_server.node import TradingNode
 from service.credentials import Credential
 from service.time import SteadyClock
 
 _POLL_S = 0.05
 _ANNOUNCE_EVERY_S = 0.02
-
-
-class Shipper(Shipping, Protocol):
-    """A lane's way to the audit daemon."""
-
-    def start(self) -> None:
-        """Begin to ship."""
-
-    async def drain(self) -> None:
-        """Wait until the daemon has everything."""
-
-    async def stop(self) -> None:
-        """Ship no more; what is not shipped stays in the journal."""
 
 
 class NodeAssembly:
@@ -135,7 +122,7 @@ class NodeAssembly:
     async def _announce(self) -> None:
         while self._changed:
             await deferLater(self._clock, _ANNOUNCE_EVERY_S)
-            names: Sequence[Any] = list(self._changed)
+            names: Sequence[TriggerName] = list(self._changed)
             self._changed.clear()
             await self._store.announce_armed(names)
         self._announcing = None

@@ -5,6 +5,7 @@ a trigger that was fired, cancelled or set anew meanwhile is seen as it is.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
@@ -12,7 +13,7 @@ from twisted.logger import Logger
 from ledger.account import Account
 from ledger.entry import Cause, Entry, decode_entry
 from ledger.rules import fire, lapse, record_hit
-from ledger.store import Store, Stream, TriggerName
+from ledger.store import CommandKnown, Store, Stream, TriggerName
 from protocol.quote import Quote
 from service.time import SteadyClock
 
@@ -66,10 +67,13 @@ class Firing:
 
     async def record_hit(self, quote: Quote, transaction_num: int) -> None:
         """Write down a price that was asked for in nobody's command; raises as `fire` does."""
-        await self._settle(
-            [""],
-            lambda account: [record_hit(account, quote, transaction_num, self._now_ms(account))],
-        )
+
+        def decide(account: Account) -> list[Entry]:
+            return [record_hit(account, quote, transaction_num, self._now_ms(account))]
+
+        # A price that is looked at again was written down before.
+        with suppress(CommandKnown):
+            await self._settle([""], decide)
 
     def _now_ms(self, account: Account) -> int:
         self._steady.not_before(account.decided_ms)

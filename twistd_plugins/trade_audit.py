@@ -1,0 +1,89 @@
+"""`twistd trade-audit`: the audit daemon.
+
+For twistd and the local stack. The file is written in one thread and read in others; the reactor
+never waits for a disk.
+"""
+
+import os
+from functools import partial
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+from twisted.python import usage
+from twisted.python.threadpool import ThreadPool
+
+from audit.daemon import DUMPS_MAX, AuditDaemon
+from audit.store import Store
+from service.credentials import CredentialsError, read_accept_file
+from service.daemon import DaemonOptions, Listener, daemon_service
+from service.ordered import Step
+from service.server import WireServerFactory
+
+_POLL_S = 0.05
+
+
+class Options(DaemonOptions):
+    """What the audit daemon is told on the command line."""
+
+    synopsis = "[options]"
+    optParameters: list[list[Any]] = [
+        ["listen", "l", "tcp:12200:interface=127.0.0.1", "Endpoint for nodes and administrators."],
+        ["name", "n", "audit", "The daemon's name."],
+        ["store", "s", None, "File that keeps the log, made new if there is none."],
+        ["accept", "a", None, "File with the names that may log in, and their verifiers."],
+    ]
+
+    def postOptions(self) -> None:
+        """Check what can be checked without opening the log."""
+        self.store_path = self.required_path("store")
+        try:
+            self.verifiers = read_accept_file(self.required_path("accept"))
+        except CredentialsError as error:
+            raise usage.UsageError(f"--accept: {error}") from None
+
+
+def makeService(options: Options, reactor: Any = None) -> IService:
+    """Build the daemon: its threads, the log's file and the port."""
+    if reactor is None:
+        from twisted.internet import reactor as global_reactor
+
+        reactor = global_reactor
+    writer = ThreadPool(minthreads=1, maxthreads=1, name="audit writer")
+    readers = ThreadPool(minthreads=0, maxthreads=DUMPS_MAX, name="audit readers")
+    store = Store(
+        reactor,
+        options.store_path,
+        partial(deferToThreadPool, reactor, writer),
+        partial(deferToThreadPool, reactor, readers),
+    )
+    factory = WireServerFactory(
+        reactor, options["name"], AuditDaemon(reactor, store), options.verifiers, os.urandom(32)
+    )
+    listener = Listener(reactor, options["listen"], factory)
+
+    async def start_threads() -> None:
+        writer.start()
+        readers.start()
+
+    async def stop_threads() -> None:
+        writer.stop()
+        readers.stop()
+
+    async def answer_what_was_asked() -> None:
+        factory.drain()
+        while factory.outstanding:
+            await deferLater(reactor, _POLL_S)
+
+    async def end_connections() -> None:
+        factory.close_all()
+
+    steps = [
+        Step("threads", start_threads, stop_threads),
+        Step("log", store.open, store.close),
+        Step("connections", stop=end_connections),
+        Step("requests", stop=answer_what_was_asked),
+        Step("port", listener.open, listener.close),
+    ]
+    return daemon_service(reactor, options, options["name"], steps, lambda: listener.address)
