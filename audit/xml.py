@@ -87,14 +87,14 @@ def read_records(
 
     Raises `InvalidLog` at the first thing that is wrong, after the records before it.
     """
-    elements = etree.iterparse(
-        source, tag=list(_KINDS), schema=schema, resolve_entities=False, no_network=True
-    )
+    # By default external entities are not loaded. To say resolve_entities=False on top makes lxml
+    # pass over the end of a document that was cut off.
+    elements = etree.iterparse(source, tag=list(_KINDS), schema=schema, no_network=True)
     try:
         for _, element in elements:
-            yield Record(
-                _KINDS[element.tag], tuple((child.tag, child.text or "") for child in element)
-            )
+            children = element.iterchildren("*")
+            fields = tuple([(child.tag, child.text or "") for child in children])
+            yield Record(_KINDS[element.tag], fields)
             _drop(element)
     except etree.XMLSyntaxError as error:
         raise InvalidLog(str(error)) from None

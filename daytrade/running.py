@@ -25,6 +25,7 @@ def run(main: Callable[[Any], Coroutine[Any, Any, int]]) -> int:
     """Run `main(reactor)` and return its exit code; errors that a person can mend are printed."""
     from twisted.internet import reactor
 
+    any_reactor: Any = reactor
     make_timers_monotonic(reactor)
     ended = _Ended()
 
@@ -32,15 +33,15 @@ def run(main: Callable[[Any], Coroutine[Any, Any, int]]) -> int:
         running = Deferred.fromCoroutine(main(reactor))
 
         def interrupt(_number: int, _frame: object) -> None:
-            reactor.callFromThread(running.cancel)  # type: ignore[attr-defined]
+            any_reactor.callFromThread(running.cancel)
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, interrupt)
         running.addCallbacks(ended.with_code, ended.with_failure)
-        running.addBoth(lambda _: reactor.stop())  # type: ignore[attr-defined]
+        running.addBoth(lambda _: reactor.stop())
 
-    reactor.callWhenRunning(begin)  # type: ignore[attr-defined]
-    reactor.run()  # type: ignore[attr-defined]
+    reactor.callWhenRunning(begin)
+    reactor.run()
     return ended.code
 
 

@@ -7,7 +7,8 @@ and stopped after it, and no process outlives the one that started the stack.
 
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class StackSettings(Struct, frozen=True):
     :ivar legacy: endpoint of a quote server that runs elsewhere; None: its double.
     :ivar legacy_delay: the double's delay: `none`, `course`, or seconds.
     :ivar price_step_s: how long the double's prices stay as they are.
+    :ivar base_port: the first node's port, from which the others follow; None: free ones.
     """
 
     nodes: int = 1
@@ -51,6 +53,7 @@ class StackSettings(Struct, frozen=True):
     seed: int = 1
     price_step_s: float = 10.0
     lanes: int = 2
+    base_port: int | None = None
 
 
 class LocalStack:
@@ -58,7 +61,7 @@ class LocalStack:
 
     :ivar nodes: the nodes' addresses by name.
     :ivar control: the control port of the legacy double, or None without one.
-    :param on_failure: called when a part ends by itself and is not to be started again.
+    :param on_exit: called when a part ends by itself; it is started again.
     """
 
     def __init__(
@@ -66,22 +69,21 @@ class LocalStack:
         reactor: Any,
         directory: DataDirectory,
         settings: StackSettings,
-        on_failure: Callable[[str, ExitStatus], None],
+        on_exit: Callable[[str, ExitStatus], None],
     ) -> None:
         self._reactor = reactor
         self._directory = directory
         self._settings = settings
-        self._on_failure = on_failure
+        self._on_exit = on_exit
         self._postgres: EmbeddedPostgres | None = None
         self._database_group: ProcessGroup | None = None
         self._service_group: ProcessGroup | None = None
         self._store: PostgresStore | None = None
-        ports = FreePorts(random.Random())
-        names = [f"node-{number + 1}" for number in range(settings.nodes)]
-        self.nodes = {name: f"tcp:127.0.0.1:{ports.take()}" for name in names}
-        self.audit = f"tcp:127.0.0.1:{ports.take()}"
-        self.legacy = settings.legacy or f"tcp:127.0.0.1:{ports.take()}"
-        self.control = None if settings.legacy else f"tcp:127.0.0.1:{ports.take()}"
+        addresses = _addresses(settings)
+        self.nodes = {f"node-{number + 1}": next(addresses) for number in range(settings.nodes)}
+        self.audit = next(addresses)
+        self.legacy = settings.legacy or next(addresses)
+        self.control = None if settings.legacy else next(addresses)
         self.dsn = settings.database or ""
 
     # Start and stop.
@@ -89,23 +91,28 @@ class LocalStack:
     async def start(self) -> None:
         """Start everything; raises `StackError`, with all that was started stopped again."""
         try:
-            await self._start_database()
+            await self.start_database()
             self._prepare_ledger()
             await self._start_services()
         except BaseException:
             await self.stop()
             raise
 
+    async def stop_services(self) -> None:
+        """Stop everything but the database: the log is whole then, and nobody writes any more."""
+        if self._service_group is not None:
+            await self._service_group.stop()
+
     async def stop(self) -> None:
         """Stop everything, in order."""
+        await self.stop_services()
         if self._store is not None:
             self._store.close()
             self._store = None
-        for group in (self._service_group, self._database_group):
-            if group is not None:
-                await group.stop()
+        if self._database_group is not None:
+            await self._database_group.stop()
 
-    async def _start_database(self) -> None:
+    async def start_database(self) -> None:
         if self._settings.database is not None:
             return
         self._postgres = EmbeddedPostgres(self._directory.postgres_dir)
@@ -124,6 +131,7 @@ class LocalStack:
             ready_timeout_s=60.0,
             grace_s=POSTGRES_GRACE_S,
             backoff=Backoff(),
+            on_exit=lambda process, status: self._on_exit(process.name, status),
         )
         self._database_group = ProcessGroup(self._reactor, [server])
         await self._database_group.start()
@@ -171,7 +179,7 @@ class LocalStack:
             "audit",
             "trade-audit",
             ("--listen", listening(self.audit), "--accept", str(self._accept_path)),
-            ("--store", str(self._directory.audit_dir / "audit.sqlite")),
+            ("--store", str(self.audit_path)),
         )
 
     def _triggers(self) -> SupervisedProcess:
@@ -207,10 +215,15 @@ class LocalStack:
             command,
             grace_s=SERVICE_GRACE_S,
             backoff=Backoff(),
-            on_exit=lambda process, status: self._on_failure(process.name, status),
+            on_exit=lambda process, status: self._on_exit(process.name, status),
         )
 
     # What users of the stack need.
+
+    @property
+    def audit_path(self) -> Path:
+        """The audit daemon's file."""
+        return self._directory.audit_dir / "audit.sqlite"
 
     @property
     def _accept_path(self) -> Path:
@@ -246,6 +259,15 @@ class LocalStack:
     def usage(self) -> dict[str, Usage]:
         """What each part has used of the machine so far."""
         return {name: process.usage for name, process in self.processes.items()}
+
+
+def _addresses(settings: StackSettings) -> Iterator[str]:
+    """Addresses on this machine for the parts of a stack, one after the other."""
+    free = FreePorts(random.Random())
+    base_port = settings.base_port
+    for number in count():
+        port = free.take() if base_port is None else base_port + number
+        yield f"tcp:127.0.0.1:{port}"
 
 
 def listening(address: str) -> str:

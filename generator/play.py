@@ -67,9 +67,8 @@ class Play:
         self.answered: list[Answered] = []
         self.unknown_users: set[str] = set()
 
-    async def run(self, lines: Iterable[Line], progress: Progress) -> None:
+    async def run(self, lines: Iterable[Line], begin_progress: Callable[[], Progress]) -> None:
         """Play all lines; raises `NoNode` where not one node can be reached."""
-        self._progress = progress
         everybody: list[DumpLog] = []
         users: list[Line] = []
         for line in lines:
@@ -78,6 +77,7 @@ class Play:
             else:
                 users.append(line)
         await self._fleet.open()
+        self._progress = begin_progress()
         try:
             started_s = self._clock.seconds()
             await self._driver.play(users)
@@ -87,7 +87,7 @@ class Play:
         finally:
             await self._fleet.close()
             self._dumplogs.close()
-            progress.finish()
+            self._progress.finish()
 
     def _replied(
         self, command: Command, reply: Message | None, outcome: Outcome, latency_us: int

@@ -45,6 +45,7 @@ class Loading:
         self._wanted: dict[str, Seat] = {}
         self._call: Any = None
         self._reading: Deferred[None] | None = None
+        self._is_closed = False
 
     def load(self, seat: Seat) -> None:
         """Read the seat's account; what waits at the seat goes on after."""
@@ -56,8 +57,9 @@ class Loading:
         self._call = None
         seats, self._wanted = list(self._wanted.values()), {}
         self._reading = Deferred.fromCoroutine(self._read(seats))
-        self._reading.addErrback(self._failed, seats)
-        self._reading.addBoth(self._ended)
+        self._reading.addCallbacks(
+            lambda _: self._ended(pause_s=0), lambda failure: self._failed(failure, seats)
+        )
 
     async def _read(self, seats: list[Seat]) -> None:
         ids = [ticket.command_id for seat in seats for ticket in seat.queue]
@@ -82,16 +84,18 @@ class Loading:
             for ticket in [ticket for ticket in seat.queue if ticket.arrived_s < too_old_s]:
                 seat.drop(ticket)
                 ticket.reply(Error(refusal.code, refusal.message))
-            self._wanted.setdefault(seat.user, seat)
+            if not self._is_closed:
+                self._wanted.setdefault(seat.user, seat)
+        self._ended(pause_s=RETRY_S)
 
-    def _ended(self, _result: object) -> None:
+    def _ended(self, pause_s: float) -> None:
         self._reading = None
         if self._wanted:
-            failed = any(seat.account is None for seat in self._wanted.values())
-            self._call = self._clock.callLater(RETRY_S if failed else 0, self._start)
+            self._call = self._clock.callLater(pause_s, self._start)
 
     def close(self) -> None:
         """Read nothing more."""
+        self._is_closed = True
         self._wanted.clear()
         if self._call is not None:
             self._call.cancel()

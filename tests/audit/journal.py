@@ -13,7 +13,7 @@ from audit.reading import StoredEntry
 from audit.replay import Balance, balance_of
 from ledger import rules
 from ledger.account import Account, Side
-from ledger.entry import Entry, encode_entry
+from ledger.entry import Cause, Entry, encode_entry
 from protocol.messages import COMMANDS, Add, AmountCommand, DumpLog, SymbolCommand
 from protocol.quote import QUOTE_TTL_MS, Quote
 
@@ -57,7 +57,7 @@ class Journal:
     """Decides step after step, and keeps what was decided."""
 
     def __init__(self) -> None:
-        self.accounts = {}  # type: dict[str, Account]
+        self.accounts: dict[str, Account] = {}
         self.entries: list[Entry] = []
         self._quotes: dict[str, Quote] = {}
         self._now_ms = START_MS
@@ -131,7 +131,7 @@ def journal(seed: int, count: int) -> Journal:
 def plain_entry(number: int, user: str = "ann", decided_ms: int = START_MS) -> Entry:
     """An entry that says nothing but its number: a DISPLAY_SUMMARY."""
     kind = COMMANDS["DISPLAY_SUMMARY"].KIND
-    return Entry(user, number, number.to_bytes(16, "big"), kind, 0, number, decided_ms)
+    return Entry(user, number, number.to_bytes(16, "big"), kind, Cause.COMMAND, number, decided_ms)
 
 
 def plain_entries(first: int, last: int, user: str = "ann") -> list[bytes]:

@@ -13,7 +13,7 @@ from ledger.entry import Action, Cause, Entry, Posting
 from protocol.errors import Code
 from protocol.messages import COMMANDS
 from protocol.quote import Quote
-from tests.audit.journal import START_MS, Journal, plain_entry, steps
+from tests.audit.journal import START_MS, Journal, Step, plain_entry, steps
 
 QUOTE = Quote("ABC", 1_234, START_MS - 5, "k+/=", "asker")
 SCHEMA = load_schema()
@@ -174,7 +174,7 @@ def test_a_file_name_with_control_characters_is_left_out_and_named() -> None:
 
 
 @given(st.lists(steps, max_size=30), st.booleans())
-def test_whatever_the_rules_decide_makes_a_valid_log(happened: list, bears_hit: bool) -> None:
+def test_whatever_the_rules_decide_makes_a_valid_log(happened: list[Step], bears_hit: bool) -> None:
     made = Journal()
     for step in happened:
         made.take(step)

@@ -1,0 +1,110 @@
+"""The `daytrade` command.
+
+One file per group of sub-commands; this one has those that are about the stack as a whole.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from daytrade.audit_commands import audit
+from daytrade.data_directory import DataDirectory, TemporaryDataDirectory
+from daytrade.demo import demonstrate
+from daytrade.local_run import tell_exit
+from daytrade.running import run
+from daytrade.stack import LocalStack, StackSettings
+from daytrade.workload_commands import workload
+from quote_proxy.delays import parse_delay
+
+BASE_PORT = 12_100
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="daytrade")
+def main() -> None:
+    """DayTrade: a day-trading back end that proves what it did."""
+
+
+main.add_command(workload)
+main.add_command(audit)
+
+
+@main.command()
+@click.option("--data", type=click.Path(path_type=Path), help="Directory that keeps everything.")
+@click.option("--nodes", type=click.IntRange(1, 16), default=1, show_default=True)
+@click.option("--database", metavar="DSN", help="A Postgres of yours instead of the embedded one.")
+@click.option("--legacy", metavar="ENDPOINT", help="A quote server of yours instead of its double.")
+@click.option(
+    "--legacy-delay",
+    default="none",
+    show_default=True,
+    callback=lambda _context, _option, value: checked_delay(value),
+    help="The double's delay: none, course, or seconds.",
+)
+@click.option(
+    "--port", type=click.IntRange(1024, 32_000), default=BASE_PORT, show_default=True,
+    help="The first node's port; the other services follow.",
+)  # fmt: skip
+def up(
+    data: Path | None,
+    nodes: int,
+    database: str | None,
+    legacy: str | None,
+    legacy_delay: str,
+    port: int,
+) -> None:
+    """Run the stack until it is stopped with Ctrl-C."""
+    settings = StackSettings(
+        nodes=nodes,
+        database=database,
+        legacy=legacy,
+        legacy_delay=legacy_delay,
+        base_port=port,
+    )
+    sys.exit(run(lambda reactor: _up(reactor, data, settings)))
+
+
+async def _up(reactor: Any, data: Path | None, settings: StackSettings) -> int:
+    from twisted.internet.defer import CancelledError, Deferred
+
+    directory = TemporaryDataDirectory() if data is None else DataDirectory(data)
+    with directory:
+        stack = LocalStack(reactor, directory, settings, tell_exit)
+        try:
+            await stack.start()
+            click.echo(_addresses(stack, directory))
+            await Deferred()
+        except CancelledError:
+            click.echo("stopping ...", err=True)
+        finally:
+            await stack.stop()
+    return 0
+
+
+def _addresses(stack: LocalStack, directory: DataDirectory) -> str:
+    lines = [f"{name:<16} {address}" for name, address in stack.nodes.items()]
+    lines.append(f"{'audit':<16} {stack.audit}")
+    lines.append(f"{'legacy quotes':<16} {stack.legacy}")
+    if stack.control is not None:
+        lines.append(f"{'  its control':<16} {stack.control}")
+    lines.append(f"{'Postgres':<16} {stack.dsn}")
+    lines.append(f"{'passwords':<16} {directory.secrets_dir}")
+    lines.append(f"{'logs':<16} {directory.logs_dir}")
+    return "\n".join([*lines, "ready; Ctrl-C stops everything"])
+
+
+def checked_delay(text: str) -> str:
+    """A delay as the double understands it; raises `click.BadParameter`."""
+    try:
+        parse_delay(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return text
+
+
+@main.command()
+def demo() -> None:
+    """Start everything, play a workload, and prove that the log tells what the ledger holds."""
+    sys.exit(run(demonstrate))

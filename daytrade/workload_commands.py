@@ -1,0 +1,200 @@
+"""`daytrade workload`: make workload files, and play them."""
+
+import json
+import os
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from twisted.internet.endpoints import clientFromString
+
+from daytrade.errors import StackError
+from daytrade.local_run import LocalReport, RunOptions, run_locally
+from daytrade.running import run as run_reactor
+from daytrade.stack import StackSettings
+from generator.dumplogs import DumpLogs
+from generator.ids import CommandIds
+from generator.play import Play
+from generator.progress import Progress, progress_on
+from generator.report import print_report
+from generator.result import RunResult
+from generator.synthesizer import synthesize
+from generator.workload import Line, Problem, read_workload, write_lines
+from protocol.authentication import AccessRole
+from protocol.errors import TradeError
+from quote_proxy.delays import parse_delay
+from service.credentials import Credential
+from service.time import wall_ms
+
+EXIT_WRONG = 1
+_PROBLEMS_SHOWN = 20
+
+
+@click.group()
+def workload() -> None:
+    """Make workload files, and play them."""
+
+
+@workload.command()
+@click.option("--users", type=click.IntRange(1), required=True)
+@click.option("--commands", type=click.IntRange(1), required=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("-o", "--output", type=click.File("w"), default="-", help="The file to write.")
+def synth(users: int, commands: int, seed: int, output: Any) -> None:
+    """Make a workload file in the course's format and mix."""
+    try:
+        output.writelines(write_lines(synthesize(users, commands, seed)))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+@workload.command("run")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--local", is_flag=True, help="Start a throwaway stack for this run.")
+@click.option("--to", multiple=True, metavar="ENDPOINT", help="A node, as tcp:HOST:PORT.")
+@click.option("--user", help="With --to: the name to log in with.")
+@click.option("--password-file", type=click.Path(path_type=Path), help="With --to.")
+@click.option("--nodes", type=click.IntRange(1, 16), default=1, show_default=True)
+@click.option(
+    "--legacy-delay",
+    default="none",
+    show_default=True,
+    metavar="DELAY",
+    help="With --local: none, course, or seconds.",
+)
+@click.option(
+    "--outstanding",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Commands of one user that may wait for their answer.",
+)
+@click.option(
+    "--json", "json_file", type=click.Path(allow_dash=True), help="Write figures as JSON."
+)
+@click.option("--dumplog-dir", type=click.Path(path_type=Path), help="Keep DUMPLOG files here.")
+@click.option("--strict", is_flag=True, help="Stop at the first line that cannot be read.")
+def run(
+    file: Path,
+    local: bool,
+    to: Sequence[str],
+    user: str | None,
+    password_file: Path | None,
+    nodes: int,
+    legacy_delay: str,
+    outstanding: int,
+    json_file: str | None,
+    dumplog_dir: Path | None,
+    strict: bool,
+) -> None:  # fmt: skip
+    """Play a workload FILE over running nodes (--to), or over a stack of its own (--local)."""
+    if local == bool(to):
+        raise click.UsageError("say either --local or --to ENDPOINT")
+    lines = _read(file, strict)
+    options = RunOptions(outstanding=outstanding, dumplog_dir=dumplog_dir)
+    if local:
+        try:
+            parse_delay(legacy_delay)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param_hint="--legacy-delay") from None
+        settings = StackSettings(nodes=nodes, legacy_delay=legacy_delay)
+        code = run_reactor(lambda reactor: _run_local(reactor, lines, settings, options, json_file))
+    else:
+        credential = _credential(user, password_file)
+        code = run_reactor(
+            lambda reactor: _run_remote(reactor, lines, to, credential, options, json_file)
+        )
+    sys.exit(code)
+
+
+def _read(file: Path, strict: bool) -> list[Line]:
+    """Read the file, telling what in it makes no sense; stops the command where nothing can be."""
+    problems: list[Problem] = []
+    try:
+        lines = read_workload(file, strict=strict, on_problem=problems.append)
+    except TradeError as error:
+        raise click.ClickException(error.message) from None
+    for problem in problems[:_PROBLEMS_SHOWN]:
+        click.echo(str(problem), err=True)
+    if len(problems) > _PROBLEMS_SHOWN:
+        click.echo(f"... and {len(problems) - _PROBLEMS_SHOWN} more", err=True)
+    if not lines:
+        raise click.ClickException(f"{file}: not one command")
+    return lines
+
+
+def _credential(user: str | None, password_file: Path | None) -> Credential:
+    if user is None or password_file is None:
+        raise click.UsageError("--to needs --user and --password-file")
+    try:
+        password = password_file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"cannot read {password_file}: {error}") from None
+    return Credential(user, password, AccessRole.WORKLOAD)
+
+
+async def _run_local(
+    reactor: Any,
+    lines: list[Line],
+    settings: StackSettings,
+    options: RunOptions,
+    json_file: str | None,
+) -> int:
+    report = await run_locally(
+        reactor, lines, settings, options, lambda: _progress(reactor, len(lines))
+    )
+    _write_result(report.result, json_file)
+    return _tell_problems(report)
+
+
+def _progress(reactor: Any, total: int) -> Progress:
+    return progress_on(Console(stderr=True), reactor, total)
+
+
+def _tell_problems(report: LocalReport) -> int:
+    problems = report.problems
+    for problem in problems[:_PROBLEMS_SHOWN]:
+        click.echo(f"WRONG: {problem}", err=True)
+    return EXIT_WRONG if problems else 0
+
+
+async def _run_remote(
+    reactor: Any,
+    lines: list[Line],
+    to: Sequence[str],
+    credential: Credential,
+    options: RunOptions,
+    json_file: str | None,
+) -> int:
+    try:
+        nodes = {address: clientFromString(reactor, address) for address in to}
+    except (ValueError, TypeError) as error:
+        raise StackError(f"--to: not an endpoint like tcp:127.0.0.1:12100: {error}") from None
+    if options.dumplog_dir is not None:
+        options.dumplog_dir.mkdir(parents=True, exist_ok=True)
+    play = Play(
+        reactor,
+        nodes,
+        credential,
+        None,
+        CommandIds(wall_ms, os.urandom(CommandIds.RUN_BYTES)),
+        DumpLogs(options.dumplog_dir),
+        random.random,
+        outstanding=options.outstanding,
+    )
+    await play.run(lines, lambda: _progress(reactor, len(lines)))
+    _write_result(play.result, json_file)
+    return EXIT_WRONG if play.result.total().unknown else 0
+
+
+def _write_result(result: RunResult, json_file: str | None) -> None:
+    """Print the table; with --json -, standard output has the figures alone."""
+    print_report(result, Console(stderr=json_file == "-"))
+    if json_file is not None:
+        with click.open_file(json_file, "w") as target:
+            json.dump(result.to_json(), target, indent=2)
+            target.write("\n")
