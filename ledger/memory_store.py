@@ -17,6 +17,7 @@ from ledger.store import (
     Position,
     Stream,
     TriggerName,
+    in_decision_order,
 )
 from protocol.authentication import Verifier
 
@@ -65,10 +66,7 @@ class MemoryStore:
         conflicted = {
             write.account.user for write in writes if self._seq(write) != write.expected_seq
         }
-        for write in writes:
-            if write.account.user not in conflicted:
-                self._write(stream, write)
-        self._advance(stream)
+        self._write(stream, [each for each in writes if each.account.user not in conflicted])
         return frozenset(conflicted)
 
     def _seq(self, write: AccountWrite) -> int:
@@ -79,18 +77,17 @@ class MemoryStore:
         if self._ledger.streams[stream.name].epoch != stream.epoch:
             raise Fenced(stream.name)
 
-    def _write(self, stream: Stream, write: AccountWrite) -> None:
-        ledger, user = self._ledger, write.account.user
-        ledger.accounts[user] = copy_account(write.account)
-        for entry, encoded in zip(write.entries, write.encoded, strict=True):
-            ledger.journal[entry.command_id] = encoded
-            ledger.user_entries.setdefault(user, []).append(entry)
-            ledger.stream_entries.setdefault(stream.name, []).append(encoded)
-            stream.last_ms = entry.decided_ms
-
-    def _advance(self, stream: Stream) -> None:
-        stream.last_number = len(self._ledger.stream_entries.get(stream.name, []))
-        stored = self._ledger.streams[stream.name]
+    def _write(self, stream: Stream, writes: Sequence[AccountWrite]) -> None:
+        ledger = self._ledger
+        for write in writes:
+            ledger.accounts[write.account.user] = copy_account(write.account)
+        for line in in_decision_order(writes):
+            ledger.journal[line.entry.command_id] = line.encoded
+            ledger.user_entries.setdefault(line.user, []).append(line.entry)
+            ledger.stream_entries.setdefault(stream.name, []).append(line.encoded)
+            stream.last_ms = line.entry.decided_ms
+        stream.last_number = len(ledger.stream_entries.get(stream.name, []))
+        stored = ledger.streams[stream.name]
         stored.last_number, stored.last_ms = stream.last_number, stream.last_ms
 
     async def settle(
@@ -100,17 +97,19 @@ class MemoryStore:
         decide: Callable[[Account], list[Entry]],
     ) -> list[bytes]:
         self._check_epoch(stream)
-        encoded: list[bytes] = []
+        writes = []
         for user in sorted(set(users)):
             account = self._copy_of(user)
             write = AccountWrite(account, account.seq)
             for entry in decide(account):
                 write.add(entry)
             if account.seq:
-                self._write(stream, write)
-            encoded += write.encoded
-        self._advance(stream)
-        return encoded
+                writes.append(write)
+        lines = in_decision_order(writes)
+        if any(line.entry.command_id in self._ledger.journal for line in lines):
+            raise CommandKnown
+        self._write(stream, writes)
+        return [line.encoded for line in lines]
 
     async def entries_by_id(self, command_ids: Sequence[bytes]) -> dict[bytes, Entry]:
         journal = self._ledger.journal

@@ -4,7 +4,7 @@ May be imported by everything above `ledger`. Two implementations keep one contr
 (`ledger.postgres.store`) and a twin in memory (`ledger.memory_store`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -72,6 +72,32 @@ class AccountWrite:
         """Let an entry join the write."""
         self.entries.append(entry)
         self.encoded.append(encode_entry(entry))
+
+
+class JournalLine(Struct, frozen=True, gc=False):
+    """An entry as it goes into the journal; `user` is the account's name."""
+
+    user: str
+    entry: Entry
+    encoded: bytes
+
+
+def in_decision_order(writes: Iterable[AccountWrite]) -> list[JournalLine]:
+    """The journal lines of a batch in the order in which they are numbered: that of their times.
+
+    So the times of a stream never go back, whatever users its entries are about.
+    """
+    lines = [
+        JournalLine(write.account.user, entry, encoded)
+        for write in writes
+        for entry, encoded in zip(write.entries, write.encoded, strict=True)
+    ]
+    lines.sort(key=_decided_ms)
+    return lines
+
+
+def _decided_ms(line: JournalLine) -> int:
+    return line.entry.decided_ms
 
 
 class ArmedTrigger(Struct, frozen=True, gc=False, order=True):

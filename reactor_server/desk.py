@@ -15,7 +15,7 @@ from twisted.python.failure import Failure
 
 from ledger.entry import Entry, is_same_command, reply_of
 from ledger.rules import PRICED, decide, lapse
-from ledger.store import Store, StoreUnavailable, TriggerName
+from ledger.store import Store, StoreUnavailable, TriggerName, in_decision_order
 from ledger.summary import history_page, summarize
 from ledger.trigger_changes import changed_trigger
 from protocol.errors import Code
@@ -219,27 +219,22 @@ class TradingDesk:
     ) -> None:
         """Answer what is durable; take back and decide again where another writer came first."""
         self._take_back(lane, batch, conflicted)
-        number = first_number
+        numbers = _Numbers(batch, first_number)
         changed: set[TriggerName] = set()
-        for user in sorted(batch.decided):
+        for user, decisions in batch.decided.items():
             tickets = batch.seats[user].tickets
-            for decided in batch.decided[user]:
-                entry, ticket = decided.entry, decided.ticket
+            for ticket, entry in decisions:
                 trigger = changed_trigger(entry)
                 if trigger is not None:
                     changed.add(trigger)
                 if ticket is not None:
                     del tickets[ticket.command_id]
-                    self._answer(ticket, entry, lane.name, number)
-                number += 1
+                    if isinstance(ticket.command, DumpLog) and entry.code is Code.OK:
+                        self._on_dump(ticket, entry, lane.name, numbers.of(entry))
+                    else:
+                        ticket.reply(ticket.summary or reply_of(entry))
         if changed:
             self._on_triggers_changed(changed)
-
-    def _answer(self, ticket: Ticket, entry: Entry, stream: str, number: int) -> None:
-        if isinstance(ticket.command, DumpLog) and entry.code is Code.OK:
-            self._on_dump(ticket, entry, stream, number)
-        else:
-            ticket.reply(ticket.summary or reply_of(entry))
 
     def undone(self, lane: Lane, batch: Batch) -> None:
         """Nothing of the batch may be believed: read its accounts again and ask the journal."""
@@ -270,8 +265,10 @@ class TradingDesk:
             ticket.reply(_ID_REUSED)
         elif isinstance(ticket.command, DisplaySummary):
             ticket.reply(self._summary(seat, ticket, entry.seq, entry.decided_ms))
+        elif isinstance(ticket.command, DumpLog) and entry.code is Code.OK:
+            self._on_dump(ticket, entry, "", 0)
         else:
-            self._answer(ticket, entry, "", 0)
+            ticket.reply(reply_of(entry))
 
     def close(self) -> None:
         """Stop waiting for anything."""
@@ -279,3 +276,18 @@ class TradingDesk:
         self._loading.close()
         for waiting in list(self._waiting):
             waiting.cancel()
+
+
+class _Numbers:
+    """The numbers that the entries of a durable batch have in its stream; seldom asked for."""
+
+    def __init__(self, batch: Batch, first_number: int) -> None:
+        self._batch = batch
+        self._first_number = first_number
+
+    def of(self, entry: Entry) -> int:
+        """The number of one entry."""
+        writes = self._batch.writes
+        lines = in_decision_order(writes[user] for user in sorted(writes))
+        ids = [line.entry.command_id for line in lines]
+        return self._first_number + ids.index(entry.command_id)

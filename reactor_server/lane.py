@@ -22,6 +22,7 @@ from ledger.store import (
     Store,
     StoreUnavailable,
     Stream,
+    in_decision_order,
 )
 from reactor_server.seat import Decided, Seat, Ticket
 
@@ -159,12 +160,8 @@ class Lane:
             if await self._reopen():
                 self._finish(lambda: self._on_undone(self, batch))
         else:
-            encoded = [
-                entry
-                for write in writes
-                if write.account.user not in conflicted
-                for entry in write.encoded
-            ]
+            written = [write for write in writes if write.account.user not in conflicted]
+            encoded = [line.encoded for line in in_decision_order(written)]
             if encoded:
                 self._shipping.ship(first_number, encoded)
             self._finish(lambda: self._on_committed(self, batch, first_number, conflicted))

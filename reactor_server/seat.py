@@ -5,8 +5,7 @@ them in order.
 """
 
 from collections import deque
-
-from msgspec import Struct
+from typing import NamedTuple
 
 from ledger.account import Account
 from ledger.entry import Entry
@@ -113,7 +112,7 @@ class Seat:
         self.is_waiting = False
 
 
-class Decided(Struct, frozen=True, gc=False):
+class Decided(NamedTuple):
     """An entry in a batch, and the ticket that waits for it; a lapse has none."""
 
     ticket: Ticket | None

@@ -10,7 +10,13 @@ from typing import Any
 import msgspec
 
 from ledger.account import Account, PendingOrder, Side, Trigger
-from ledger.store import AccountWrite, Stream, TriggerName, changed_holdings
+from ledger.store import (
+    AccountWrite,
+    Stream,
+    TriggerName,
+    changed_holdings,
+    in_decision_order,
+)
 from ledger.trigger_changes import changed_trigger
 
 encode_pending = msgspec.msgpack.Encoder().encode
@@ -143,10 +149,10 @@ def _trigger_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
 
 
 def _journal_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
-    entries = [entry for write in writes for entry in write.entries]
+    lines = in_decision_order(writes)
     return (
-        text_array([write.account.user for write in writes for _ in write.entries]),
-        number_array([entry.seq for entry in entries]),
-        uuid_array([entry.command_id for entry in entries]),
-        bytes_array([encoded for write in writes for encoded in write.encoded]),
+        text_array([line.user for line in lines]),
+        number_array([line.entry.seq for line in lines]),
+        uuid_array([line.entry.command_id for line in lines]),
+        bytes_array([line.encoded for line in lines]),
     )

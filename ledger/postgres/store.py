@@ -25,6 +25,7 @@ from ledger.store import (
     StoreUnavailable,
     Stream,
     TriggerName,
+    in_decision_order,
 )
 from protocol.authentication import Verifier
 
@@ -137,7 +138,7 @@ class PostgresStore:
             if writes is not None:
                 for write in writes:
                     _advance(stream, write)
-                return [encoded for write in writes for encoded in write.encoded]
+                return [line.encoded for line in in_decision_order(writes)]
         raise StoreUnavailable("accounts that nobody had yet were made by somebody else each time")
 
     async def _try_to_settle(

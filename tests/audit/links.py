@@ -100,23 +100,25 @@ class LinkEnd:
         self._producer: Any = None
         self._is_full = False
         self.is_open = True
-        self.received_bytes = 0
+
+    @property
+    def unread_bytes(self) -> int:
+        """What has arrived and was not read."""
+        return sum(map(len, self._arrived))
 
     def write(self, data: bytes) -> None:
         if self.is_open:
             self.peer._arrived.append(data)
             self._clock.callLater(0, self.peer.deliver)
-            unread_bytes = sum(map(len, self.peer._arrived))
-            if not self._is_full and self._producer and unread_bytes > UNREAD_BYTES_MAX:
+            too_much = self.peer.unread_bytes > UNREAD_BYTES_MAX
+            if too_much and not self._is_full and self._producer:
                 self._is_full = True
                 self._producer.pauseProducing()
 
     def deliver(self) -> None:
         """Hand on what has arrived, if the protocol reads and the link still is."""
         while self.is_open and self._is_reading and self._arrived:
-            data = self._arrived.pop(0)
-            self.received_bytes += len(data)
-            self.protocol.dataReceived(data)
+            self.protocol.dataReceived(self._arrived.pop(0))
         if not self._arrived and self.peer._is_full:
             self.peer._is_full = False
             self.peer._producer.resumeProducing()

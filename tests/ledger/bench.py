@@ -1,0 +1,22 @@
+"""What a test of the store contract is given: an empty ledger of its own, and stores on it.
+
+Only tests import this. `test_memory_store` and `postgres_contract` each have one for their store.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from ledger.store import Store, TriggerName
+
+
+class Bench(Protocol):
+    """An empty ledger in one kind of store."""
+
+    def store(self) -> Store:
+        """One store more on the same ledger, as another process would have it."""
+
+    async def listen(self, listener: Callable[[Sequence[TriggerName]], None]) -> None:
+        """Call `listener` with each announcement of changed triggers, as trigger services do."""
+
+
+ContractTest = Callable[[Bench], Awaitable[None]]
