@@ -19,8 +19,9 @@ from audit.flight import Flight
 from audit.recent import RecentEntries, leading
 from protocol.errors import Code, TradeError
 from protocol.messages import Appended, AppendFrom, Message
-from service.client import ClientProtocol, ConnectionEnded, staying_connected
+from service.client import ClientProtocol, ConnectionEnded
 from service.credentials import Credential
+from service.reconnecting import StayingConnected
 
 MEMORY_BYTES_MAX = 8 * 1024 * 1024
 """How much of what is not acknowledged is kept in memory."""
@@ -87,7 +88,7 @@ class Shipper:
         self._shipping: Deferred[None] | None = None
         self._stirred: Deferred[None] | None = None
         self._draining: dict[Deferred[None], int] = {}
-        self._connecting = staying_connected(
+        self._connecting = StayingConnected(
             endpoint, clock, "audit-shipper", credential, self._connected, random
         )
         self.acked_number = 0

@@ -19,6 +19,7 @@ USERS = 20
 COMMANDS = 10_000
 OUTSTANDING = 4
 SEED = 468
+_PROBLEMS_SHOWN = 20
 
 
 async def demonstrate(reactor: Any) -> int:
@@ -49,12 +50,11 @@ def _tell_proofs(report: LocalReport) -> int:
         (f"the log is whole: {result.audit_records} records, no gap, none twice", not log.findings),
         ("the log is valid by its XML schema", bool(result.dumplog_valid)),
         ("replaying the log gives the ledger, to the cent and the share", not log.findings),
-        (f"{result.legacy_hits} quote hits charged, {log.hits_told} of them in the log", True),
-        (f"{fired} triggers fired by themselves, each once", True),
+        (f"{fired} triggers fired by themselves, each once", fired > 0),
     ]
     click.echo("\nproved:")
     for text, holds in proofs:
         click.echo(f"  {'ok' if holds else 'NO'}  {text}")
-    for problem in report.problems[:20]:
+    for problem in report.problems[:_PROBLEMS_SHOWN]:
         click.echo(f"WRONG: {problem}", err=True)
     return 0 if all(holds for _, holds in proofs) and not report.problems else 1

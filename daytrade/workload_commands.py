@@ -27,7 +27,7 @@ from generator.workload import Line, Problem, read_workload, write_lines
 from protocol.authentication import AccessRole
 from protocol.errors import TradeError
 from quote_proxy.delays import parse_delay
-from service.credentials import Credential
+from service.credentials import Credential, CredentialsError, read_credential
 from service.time import wall_ms
 
 EXIT_WRONG = 1
@@ -57,7 +57,11 @@ def synth(users: int, commands: int, seed: int, output: Any) -> None:
 @click.option("--local", is_flag=True, help="Start a throwaway stack for this run.")
 @click.option("--to", multiple=True, metavar="ENDPOINT", help="A node, as tcp:HOST:PORT.")
 @click.option("--user", help="With --to: the name to log in with.")
-@click.option("--password-file", type=click.Path(path_type=Path), help="With --to.")
+@click.option(
+    "--password-file",
+    type=click.Path(path_type=Path),
+    help="With --to: the password, or a stack's secrets/NAME.json.",
+)
 @click.option("--nodes", type=click.IntRange(1, 16), default=1, show_default=True)
 @click.option(
     "--legacy-delay",
@@ -128,12 +132,19 @@ def _read(file: Path, strict: bool) -> list[Line]:
 
 
 def _credential(user: str | None, password_file: Path | None) -> Credential:
-    if user is None or password_file is None:
-        raise click.UsageError("--to needs --user and --password-file")
+    """Who to log in as: a name with a password, or what a stack wrote into its secrets folder."""
+    if password_file is None:
+        raise click.UsageError("--to needs --password-file")
+    try:
+        return read_credential(password_file)
+    except CredentialsError:
+        pass
     try:
         password = password_file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"cannot read {password_file}: {error}") from None
+    if user is None:
+        raise click.UsageError("--password-file holds a password alone: say --user too")
     return Credential(user, password, AccessRole.WORKLOAD)
 
 

@@ -6,16 +6,18 @@ Used by the driver. A node that goes away or drains is down until it can be logg
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from twisted.application.internet import ClientService
-from twisted.internet.defer import Deferred, TimeoutError, gatherResults
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
 
 from protocol.errors import TradeError
-from service.client import ClientProtocol, staying_connected
+from service.client import ClientProtocol
 from service.credentials import Credential
+from service.reconnecting import StayingConnected
 
 CONNECT_S_MAX = 30.0
+TRIES = 3
+"""Failures of every node after which a run that never began is given up."""
 
 
 class NoNode(Exception):
@@ -42,29 +44,25 @@ class Fleet:
         self.on_up: Callable[[str], None] = lambda _name: None
         self.on_down: Callable[[str], None] = lambda _name: None
         self._clock = clock
-        self._refused: str | None = None
-        self._first_up: Deferred[None] | None = None
-        self._services: list[ClientService] = [
-            staying_connected(
+        self._failures: dict[str, int] = dict.fromkeys(endpoints, 0)
+        self._first_up: Deferred[None] = Deferred()
+        self._services = [
+            StayingConnected(
                 endpoint,
                 clock,
                 "daytrade generator",
                 credential,
                 partial(self._connected, name),
                 random,
+                partial(self._failed, name),
             )
             for name, endpoint in endpoints.items()
         ]
 
     async def open(self) -> None:
         """Connect to the nodes; raises `NoNode` where not one can be reached."""
-        self._first_up = Deferred()
-        first_tries: list[Deferred[object]] = []
         for service in self._services:
             service.startService()
-            first_try = service.whenConnected(failAfterFailures=3)
-            first_tries.append(first_try.addErrback(self._note_refusal))
-        gatherResults(first_tries).addCallback(self._all_tried)
         self._first_up.addTimeout(CONNECT_S_MAX, self._clock)
         try:
             await self._first_up
@@ -75,19 +73,22 @@ class Fleet:
             await self.close()
             raise
 
-    def _note_refusal(self, failure: object) -> None:
-        reason = getattr(failure, "value", failure)
-        self._refused = reason.message if isinstance(reason, TradeError) else str(reason)
+    def _failed(self, name: str, error: Exception) -> None:
+        self._failures[name] += 1
+        has_hope = any(failures < TRIES for failures in self._failures.values())
+        if not has_hope and not self._first_up.called:
+            reason = error.message if isinstance(error, TradeError) else str(error)
+            self._clock.callLater(0, self._give_up, f"no node can be used: {reason}")
 
-    def _all_tried(self, _results: object) -> None:
-        if self._first_up is not None and not self._first_up.called and not self.up:
-            self._first_up.errback(NoNode(self._refused or "not one node can be reached"))
+    def _give_up(self, message: str) -> None:
+        if not self._first_up.called:
+            self._first_up.errback(NoNode(message))
 
     def _connected(self, name: str, protocol: ClientProtocol) -> None:
         protocol.on_end = lambda: self._lost(name, protocol)
         protocol.on_drain = lambda: self._lost(name, protocol)
         self.up[name] = protocol
-        if self._first_up is not None and not self._first_up.called:
+        if not self._first_up.called:
             self._first_up.callback(None)
         self.on_up(name)
 

@@ -60,13 +60,14 @@ class MemoryStore:
 
     async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> frozenset[str]:
         self._check_epoch(stream)
-        ids = [entry.command_id for write in writes for entry in write.entries]
-        if len(set(ids)) < len(ids) or any(known in self._ledger.journal for known in ids):
-            raise CommandKnown
         conflicted = {
             write.account.user for write in writes if self._seq(write) != write.expected_seq
         }
-        self._write(stream, [each for each in writes if each.account.user not in conflicted])
+        fresh = [write for write in writes if write.account.user not in conflicted]
+        ids = [entry.command_id for write in fresh for entry in write.entries]
+        if len(set(ids)) < len(ids) or any(known in self._ledger.journal for known in ids):
+            raise CommandKnown
+        self._write(stream, fresh)
         return frozenset(conflicted)
 
     def _seq(self, write: AccountWrite) -> int:
@@ -80,12 +81,14 @@ class MemoryStore:
     def _write(self, stream: Stream, writes: Sequence[AccountWrite]) -> None:
         ledger = self._ledger
         for write in writes:
-            ledger.accounts[write.account.user] = copy_account(write.account)
+            account = copy_account(write.account)
+            account.holdings = {symbol: n for symbol, n in account.holdings.items() if n}
+            ledger.accounts[account.user] = account
         for line in in_decision_order(writes):
             ledger.journal[line.entry.command_id] = line.encoded
             ledger.user_entries.setdefault(line.user, []).append(line.entry)
             ledger.stream_entries.setdefault(stream.name, []).append(line.encoded)
-            stream.last_ms = line.entry.decided_ms
+            stream.last_ms = max(stream.last_ms, line.entry.decided_ms)
         stream.last_number = len(ledger.stream_entries.get(stream.name, []))
         stored = ledger.streams[stream.name]
         stored.last_number, stored.last_ms = stream.last_number, stream.last_ms
@@ -129,11 +132,11 @@ class MemoryStore:
 
     async def overdue(self, now_ms: int, limit: int) -> list[str]:
         due = [
-            account.user
+            (account.lapse_check_ms, account.user)
             for account in self._ledger.accounts.values()
             if 0 < account.lapse_check_ms <= now_ms
         ]
-        return sorted(due)[:limit]
+        return [user for _, user in sorted(due)[:limit]]
 
     async def armed(self, triggers: Sequence[TriggerName] | None = None) -> list[ArmedTrigger]:
         found = []

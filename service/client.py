@@ -6,7 +6,6 @@ Imports only `protocol` and `service`. Used by every component that speaks to an
 from collections.abc import Callable
 from typing import Any
 
-from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import ClientFactory
@@ -61,6 +60,7 @@ class ClientProtocol(WireProtocol):
         self._credential = credential
         self._exchange: ClientLogIn | None = None
         self._logged_in: Deferred[ClientProtocol] = Deferred()
+        self._ended: Deferred[None] = Deferred()
         self._waiting: dict[bytes, OnReply] = {}
         self._streams: dict[bytes, OnChunk] = {}
         self._waiters: dict[bytes, Deferred[Message]] = {}
@@ -69,6 +69,10 @@ class ClientProtocol(WireProtocol):
         self.is_draining = False
         self.on_drain: Callable[[], None] = lambda: None
         self.on_end: Callable[[], None] = lambda: None
+
+    def when_ended(self) -> "Deferred[None]":
+        """Fires when the connection is gone; to be asked for once."""
+        return self._ended
 
     def when_logged_in(self) -> "Deferred[ClientProtocol]":
         """Fires with this protocol once the log-in is done; to be asked for once.
@@ -149,9 +153,7 @@ class ClientProtocol(WireProtocol):
 
     def _control_received(self, message: Message) -> None:
         if isinstance(message, Welcome):
-            self.server = message.server
-            self._exchange = ClientLogIn(self._credential.name, self._credential.password)
-            self.send(self._exchange.first(), _LOG_IN_ID)
+            self._begin_log_in(message)
         elif isinstance(message, LogInChallenge):
             self._prove(message)
         elif isinstance(message, LoggedIn):
@@ -161,6 +163,15 @@ class ClientProtocol(WireProtocol):
         elif isinstance(message, Drain):
             self.is_draining = True
             self.on_drain()
+
+    def _begin_log_in(self, welcome: Welcome) -> None:
+        self.server = welcome.server
+        try:
+            self._exchange = ClientLogIn(self._credential.name, self._credential.password)
+        except TradeError as refusal:
+            self._fail_log_in(refusal)
+        else:
+            self.send(self._exchange.first(), _LOG_IN_ID)
 
     def _prove(self, challenge: LogInChallenge) -> None:
         assert self._exchange is not None
@@ -213,6 +224,7 @@ class ClientProtocol(WireProtocol):
         for waiter in waiters:
             waiter.errback(ConnectionEnded("the connection ended before the answer came"))
         self.on_end()
+        self._clock.callLater(0, self._ended.callback, None)
 
 
 def _code(number: int) -> Code:
@@ -246,30 +258,9 @@ async def connect(
     Raises what the endpoint raises, `TradeError` LOGIN_FAILED, or `ConnectionEnded`.
     """
     protocol: Any = await endpoint.connect(WireClientFactory(clock, agent, credential))
-    logged_in: ClientProtocol = await protocol.when_logged_in()
+    try:
+        logged_in: ClientProtocol = await protocol.when_logged_in()
+    except BaseException:
+        protocol.abort()
+        raise
     return logged_in
-
-
-def staying_connected(
-    endpoint: IStreamClientEndpoint,
-    clock: IReactorTime,
-    agent: str,
-    credential: Credential,
-    on_connected: Callable[[ClientProtocol], None],
-    random: Callable[[], float],
-) -> ClientService:
-    """A service that connects, logs in and calls `on_connected`, again after each loss.
-
-    It waits longer after each failure, up to a few seconds, with jitter from `random`.
-    """
-
-    def prepared(protocol: Any) -> object:
-        return protocol.when_logged_in().addCallback(on_connected)
-
-    return ClientService(
-        endpoint,
-        WireClientFactory(clock, agent, credential),
-        retryPolicy=backoffPolicy(initialDelay=0.1, maxDelay=3.0, factor=1.6, jitter=random),
-        clock=clock,
-        prepareConnection=prepared,
-    )

@@ -68,7 +68,7 @@ class Listener:
         try:
             self._endpoint = serverFromString(reactor, description)
         except (ValueError, TypeError, KeyError) as error:
-            raise usage.UsageError(f"--listen {description!r} is no endpoint: {error}") from None
+            raise usage.UsageError(f"{description!r} is no endpoint: {error}") from None
         self._factory = factory
         self._port: IListeningPort | None = None
 

@@ -191,6 +191,8 @@ class ServerProtocol(WireProtocol):
             return
         self._log_in_call.cancel()
         self.send(verdict, request_id)
+        if self._factory.is_draining:
+            self.drain()
 
     def _refuse_log_in(self, request_id: bytes, refusal: TradeError) -> None:
         self.log.warn("log-in refused to {peer}", peer=self.peer)
@@ -238,6 +240,7 @@ class WireServerFactory(ServerFactory):
 
     :ivar protocols: the clients that are connected now.
     :ivar decoy_secret: random bytes that make log-ins of unknown names look like others.
+    :ivar is_draining: nothing more is accepted.
     """
 
     noisy = False
@@ -258,13 +261,15 @@ class WireServerFactory(ServerFactory):
         self.decoy_secret = decoy_secret
         self.heartbeat_s = heartbeat_s
         self.protocols: set[ServerProtocol] = set()
+        self.is_draining = False
 
     def buildProtocol(self, addr: IAddress | None) -> ServerProtocol:
         """Make the protocol for one client."""
         return ServerProtocol(self)
 
     def drain(self) -> None:
-        """Tell all clients that nothing more is accepted here."""
+        """Tell all clients, and those that are still logging in, that nothing more is accepted."""
+        self.is_draining = True
         for protocol in list(self.protocols):
             protocol.drain()
 

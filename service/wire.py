@@ -108,6 +108,8 @@ class WireProtocol(Protocol):
     def close(self) -> None:
         """Send what is left and end the connection."""
         self.flush()
+        # A transport that waits for us to write more does not end when it has sent all.
+        self.transport.unregisterProducer()
         self.transport.loseConnection()
 
     def abort(self) -> None:
@@ -173,7 +175,9 @@ class WireProtocol(Protocol):
     # IPushProducer: the transport tells how fast the peer reads.
 
     def pauseProducing(self) -> None:
-        """The peer does not read fast enough."""
+        """The peer does not read fast enough; a transport says so at each write until it does."""
+        if self.is_congested:
+            return
         self.is_congested = True
         self._congested_call = self._clock.callLater(CONGESTED_S_MAX, self._give_up_on_reader)
         self.congestion_changed()

@@ -6,6 +6,7 @@ a trigger that was fired, cancelled or set anew meanwhile is seen as it is.
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
@@ -13,31 +14,57 @@ from twisted.logger import Logger
 from ledger.account import Account
 from ledger.entry import Cause, Entry, decode_entry
 from ledger.rules import fire, lapse, record_hit
-from ledger.store import CommandKnown, Store, Stream, TriggerName
+from ledger.store import CommandKnown, OutcomeUnknown, Store, Stream, TriggerName
 from protocol.quote import Quote
 from service.time import SteadyClock
 
 USERS_PER_TRANSACTION = 50
 
 
+class Shipping(Protocol):
+    """Where committed entries go on to: the audit daemon."""
+
+    def ship(self, first_number: int, entries: list[bytes]) -> None:
+        """Take the entries of the stream from this number on."""
+
+    def advance_to(self, last_number: int) -> None:
+        """Learn that the journal holds entries up to here, which were not handed over."""
+
+
 class Firing:
     """The one writer of the trigger service's stream.
 
-    :param ship: takes the committed entries on to the audit daemon.
     :ivar fired: how many triggers have fired since the start.
     """
 
     log = Logger()
 
     def __init__(
-        self, store: Store, steady: SteadyClock, ship: Callable[[int, list[bytes]], None]
+        self, store: Store, stream_name: str, steady: SteadyClock, shipping: Shipping
     ) -> None:
         self._store = store
+        self._stream_name = stream_name
         self._steady = steady
-        self._ship = ship
+        self._shipping = shipping
         self._lock = DeferredLock()
-        self.stream: Stream | None = None
+        self._stream: Stream | None = None
         self.fired = 0
+
+    @property
+    def is_open(self) -> bool:
+        """The stream is ours, and how far it has come is known."""
+        return self._stream is not None
+
+    async def open(self) -> None:
+        """Take the stream, whoever had it before; raises `StoreUnavailable`."""
+        async with self._lock:
+            self._stream = await self._opened()
+
+    async def _opened(self) -> Stream:
+        stream = await self._store.open_stream(self._stream_name)
+        self._steady.not_before(stream.last_ms)
+        self._shipping.advance_to(stream.last_number)
+        return stream
 
     async def fire(self, names: Sequence[TriggerName], quote: Quote) -> None:
         """Let triggers of one symbol fire at a price that meets them.
@@ -80,16 +107,19 @@ class Firing:
         return self._steady.now_ms()
 
     async def _settle(self, users: Sequence[str], decide: Callable[[Account], list[Entry]]) -> None:
-        await self._lock.acquire()
-        try:
-            assert self.stream is not None, "the stream was not opened"
-            first_number = self.stream.last_number + 1
-            encoded = await self._store.settle(self.stream, users, decide)
-        finally:
-            self._lock.release()
-        if encoded:
-            self._ship(first_number, encoded)
-            self._count(encoded)
+        async with self._lock:
+            if self._stream is None:
+                self._stream = await self._opened()
+            first_number = self._stream.last_number + 1
+            try:
+                encoded = await self._store.settle(self._stream, users, decide)
+            except OutcomeUnknown:
+                # Taken anew before the next write: only then it is known how far the stream is.
+                self._stream = None
+                raise
+            if encoded:
+                self._shipping.ship(first_number, encoded)
+        self._count(encoded)
 
     def _count(self, encoded: list[bytes]) -> None:
         for entry in map(decode_entry, encoded):

@@ -5,22 +5,30 @@ Used by `twistd_plugins.trade_triggers` and the tests.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import LoopingCall, deferLater
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ledger.store import Fenced, OutcomeUnknown, Store, StoreUnavailable, TriggerName
+from ledger.store import (
+    ArmedTrigger,
+    Fenced,
+    OutcomeUnknown,
+    Store,
+    StoreUnavailable,
+    TriggerName,
+)
 from protocol.messages import Health
 from protocol.quote import Quote
 from quote_proxy.cache import QuoteCache
 from quote_proxy.source import QuoteSource
 from service.time import SteadyClock
 from trigger.book import TriggerBook
-from trigger.firing import Firing
+from trigger.firing import Firing, Shipping
 from trigger.watch import PriceWatch
 
 RESYNC_S = 15.0
@@ -31,17 +39,6 @@ LAPSE_GRACE_MS = 300
 """Nodes lapse the orders of the accounts they hold; what is this much overdue nobody holds."""
 
 _LAPSE_USERS_MAX = 500
-_RETRY_S = 0.5
-
-
-class Shipping(Protocol):
-    """Where committed entries go on to: the audit daemon."""
-
-    def ship(self, first_number: int, entries: list[bytes]) -> None:
-        """Take the entries of the stream from this number on."""
-
-    def advance_to(self, last_number: int) -> None:
-        """Learn that the journal holds entries up to here, which were not handed over."""
 
 
 Listen = Callable[[Callable[[list[TriggerName]], None]], Awaitable[Any]]
@@ -68,53 +65,50 @@ class TriggerService:
         on_fenced: Callable[[], None],
     ) -> None:
         self._clock = clock
-        self._name = name
         self._store = store
-        self._shipping = shipping
         self._listen = listen
         self._on_fenced = on_fenced
         self._listening: Any = None
-        self._going_on: set[Deferred[Any]] = set()
+        self._going_on: set[Deferred[None]] = set()
+        self._is_stopped = False
+        self._unrecorded: dict[Quote, int] = {}
         self.steady = SteadyClock(clock)
         self.quotes = QuoteCache(source, clock, wall_ms=self.steady.now_ms)
         self.book = TriggerBook()
-        self.firing = Firing(store, self.steady, shipping.ship)
+        self.firing = Firing(store, f"{name}/0", self.steady, shipping)
         self.watch = PriceWatch(
-            clock, self.quotes, self.steady.now_ms, self._asker_of, self._price_came
+            clock, self.quotes, self.steady.now_ms, self.book.oldest, self._price_came
         )
         self._resync = self._loop(self._read_all)
         self._lapses = self._loop(self._lapse_overdue)
 
     def _loop(self, work: Callable[[], Awaitable[None]]) -> LoopingCall:
-        loop = LoopingCall(lambda: Deferred.fromCoroutine(self._tried(work)))
+        loop = LoopingCall(self._start, work)
         loop.clock = self._clock
         return loop
 
     async def start(self) -> None:
         """Take the stream and begin to watch; raises `StoreUnavailable`."""
         self.steady.set(await self._store.now_ms())
-        await self._open()
+        await self.firing.open()
         self._resync.start(RESYNC_S)
         self._lapses.start(LAPSE_EVERY_S)
 
-    async def _open(self) -> None:
-        stream = await self._store.open_stream(f"{self._name}/0")
-        self.firing.stream = stream
-        self.steady.not_before(stream.last_ms)
-        self._shipping.advance_to(stream.last_number)
-
     async def stop(self) -> None:
-        """Watch and write nothing any more."""
+        """Watch and write nothing any more; a write that is under way is waited for."""
+        self._end_watching()
+        await DeferredList(list(self._going_on))
+
+    def _end_watching(self) -> None:
+        self._is_stopped = True
         for loop in (self._resync, self._lapses):
             if loop.running:
                 loop.stop()
         self.watch.stop()
-        for going_on in list(self._going_on):
-            going_on.cancel()
 
     def health(self) -> Health:
-        """Ready once the stream is ours."""
-        is_ready = self.firing.stream is not None
+        """Ready while the stream is ours."""
+        is_ready = self.firing.is_open
         return Health(is_ready, "" if is_ready else "the stream is not open")
 
     # Knowing what is armed.
@@ -125,9 +119,10 @@ class TriggerService:
         self.book.replace_all(await self._store.armed())
         for symbol in list(self.book.symbols()):
             self._look_at(symbol)
+        await self._record_hits()
 
     def _announced(self, names: list[TriggerName]) -> None:
-        self._start(self._read(names))
+        self._start(partial(self._read, names))
 
     async def _read(self, names: Sequence[TriggerName]) -> None:
         armed = await self._store.armed(names)
@@ -140,10 +135,6 @@ class TriggerService:
 
     # Firing.
 
-    def _asker_of(self, symbol: str) -> str | None:
-        oldest = self.book.oldest(symbol)
-        return None if oldest is None else oldest.user
-
     def _look_at(self, symbol: str) -> None:
         """Compare the triggers of a symbol with its price, or have it asked for."""
         quote = self.quotes.fresh(symbol)
@@ -152,16 +143,25 @@ class TriggerService:
         else:
             self._fire_what_is_met(quote)
 
-    def _price_came(self, quote: Quote) -> None:
-        oldest = self.book.oldest(quote.symbol)
-        if oldest is not None:
-            self._start(self.firing.record_hit(quote, oldest.transaction_num))
+    def _price_came(self, quote: Quote, asked_for: ArmedTrigger) -> None:
+        self._unrecorded[quote] = asked_for.transaction_num
+        self._start(self._record_hits)
         self._fire_what_is_met(quote)
+
+    async def _record_hits(self) -> None:
+        """Bill the prices that came, also those that came while the store was away."""
+        while self._unrecorded:
+            quote, transaction_num = self._unrecorded.popitem()
+            try:
+                await self.firing.record_hit(quote, transaction_num)
+            except (StoreUnavailable, OutcomeUnknown):
+                self._unrecorded[quote] = transaction_num
+                raise
 
     def _fire_what_is_met(self, quote: Quote) -> None:
         names = self.book.met(quote.symbol, quote.price_cents)
         if names:
-            self._start(self._fire(names, quote))
+            self._start(partial(self._fire, names, quote))
 
     async def _fire(self, names: list[TriggerName], quote: Quote) -> None:
         # Out of the book at once, lest the next look fires them again; what stays armed comes back.
@@ -184,35 +184,32 @@ class TriggerService:
 
     # Trouble.
 
-    def _start(self, work: Awaitable[None]) -> None:
-        async def once() -> None:
-            await work
-
-        going_on = Deferred.fromCoroutine(self._tried(once))
+    def _start(self, work: Callable[[], Awaitable[None]]) -> Deferred[None]:
+        """Do some work unless we have stopped; the end waits for it."""
+        going_on = Deferred.fromCoroutine(self._tried(work))
         self._going_on.add(going_on)
         going_on.addBoth(lambda _result: self._going_on.discard(going_on))
+        return going_on
 
     async def _tried(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do some work; what fails with the store is done again by the next look at everything."""
+        if self._is_stopped:
+            return
         try:
             await work()
         except CancelledError:
             pass
         except Fenced:
-            self.log.critical("another trigger service has taken over: this one ends")
-            self._on_fenced()
+            self._fenced()
         except StoreUnavailable as trouble:
             self.log.warn("the ledger cannot be reached: {why}", why=str(trouble))
         except OutcomeUnknown as trouble:
-            self.log.warn("outcome unknown, taking the stream again: {why}", why=str(trouble))
-            await self._reopen()
+            self.log.warn("outcome unknown, the stream is taken anew: {why}", why=str(trouble))
         except Exception:
             self.log.failure("the trigger service is in trouble", Failure())
 
-    async def _reopen(self) -> None:
-        while True:
-            try:
-                await self._open()
-                return
-            except StoreUnavailable:
-                await deferLater(self._clock, _RETRY_S)
+    def _fenced(self) -> None:
+        if not self._is_stopped:
+            self.log.critical("another trigger service has taken over: this one ends")
+            self._end_watching()
+            self._on_fenced()

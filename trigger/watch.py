@@ -7,11 +7,12 @@ that is held may no longer be used; no symbol without an armed trigger is ever a
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ledger.store import ArmedTrigger
 from protocol.quote import Quote
 from quote_proxy.cache import QuoteCache
 from quote_proxy.source import QuoteUnavailable
@@ -25,8 +26,9 @@ _AFTER_EXPIRY_S = 0.005
 class PriceWatch:
     """The symbols that are watched now.
 
-    :param asker: gives the user in whose name a symbol is asked for, or None to watch it no more.
-    :param on_price: called with each new price.
+    :param oldest: the trigger in whose user's name a symbol is asked for, or None to watch it no
+        more.
+    :param on_price: called with each new price, and the trigger in whose name it was asked for.
     :param wall_ms: the clock by which the cache judges the age of a price.
     """
 
@@ -37,51 +39,49 @@ class PriceWatch:
         clock: IReactorTime,
         quotes: QuoteCache,
         wall_ms: Callable[[], int],
-        asker: Callable[[str], str | None],
-        on_price: Callable[[Quote], None],
+        oldest: Callable[[str], ArmedTrigger | None],
+        on_price: Callable[[Quote, ArmedTrigger], None],
     ) -> None:
         self._clock = clock
         self._quotes = quotes
         self._wall_ms = wall_ms
-        self._asker = asker
+        self._oldest = oldest
         self._on_price = on_price
         self._calls: dict[str, Any] = {}
-        self._asking: dict[str, Deferred[None]] = {}
+        self._asking: dict[str, Deferred[Quote]] = {}
+        self._is_stopped = False
 
     def want(self, symbol: str) -> None:
         """Watch a symbol from now on; one that is watched already goes on as it was."""
-        if symbol not in self._calls and symbol not in self._asking:
+        if not self._is_stopped and symbol not in self._calls and symbol not in self._asking:
             self._ask(symbol)
 
     def _ask(self, symbol: str) -> None:
         self._calls.pop(symbol, None)
-        user = self._asker(symbol)
-        if user is None:
+        trigger = self._oldest(symbol)
+        if trigger is None:
             return
-        asking = self._quotes.get(symbol, user)
-        waiting: Deferred[None] = asking.addCallbacks(
-            self._priced, self._unpriced, errbackArgs=(symbol,)
-        )
-        self._asking[symbol] = waiting
-        waiting.addErrback(self._broken, symbol)
-        waiting.addBoth(lambda _result: self._forget(symbol, waiting))
+        asking = self._asking[symbol] = self._quotes.get(symbol, trigger.user)
+        asking.addBoth(self._answered, symbol)
+        asking.addCallback(self._priced, trigger)
+        asking.addErrback(self._unpriced, symbol)
 
-    def _forget(self, symbol: str, waiting: Deferred[None]) -> None:
-        if self._asking.get(symbol) is waiting:
-            del self._asking[symbol]
+    def _answered(self, answer: Quote | Failure, symbol: str) -> Quote | Failure:
+        del self._asking[symbol]
+        return answer
 
-    def _priced(self, quote: Quote) -> None:
+    def _priced(self, quote: Quote, trigger: ArmedTrigger) -> None:
         rest_s = max(0, quote.valid_until_ms - self._wall_ms()) / 1000
         self._ask_in(quote.symbol, rest_s + _AFTER_EXPIRY_S)
-        self._on_price(quote)
+        self._on_price(quote, trigger)
 
     def _unpriced(self, failure: Failure, symbol: str) -> None:
-        failure.trap(QuoteUnavailable)
-        self.log.warn("no price of {symbol}: {why}", symbol=symbol, why=str(failure.value))
-        self._ask_in(symbol, RETRY_S)
-
-    def _broken(self, failure: Failure, symbol: str) -> None:
-        self.log.failure("watching {symbol}", failure, symbol=symbol)
+        if failure.check(CancelledError) is not None:
+            return
+        if failure.check(QuoteUnavailable) is not None:
+            self.log.warn("no price of {symbol}: {why}", symbol=symbol, why=str(failure.value))
+        else:
+            self.log.failure("watching {symbol}", failure, symbol=symbol)
         self._ask_in(symbol, RETRY_S)
 
     def _ask_in(self, symbol: str, delay_s: float) -> None:
@@ -90,10 +90,9 @@ class PriceWatch:
 
     def stop(self) -> None:
         """Watch nothing any more."""
+        self._is_stopped = True
         for call in self._calls.values():
             call.cancel()
         self._calls.clear()
         for asking in list(self._asking.values()):
-            asking.addErrback(lambda _failure: None)
             asking.cancel()
-        self._asking.clear()

@@ -3,16 +3,55 @@
 Used by `twistd_plugins` alone.
 """
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
+from twisted.internet.protocol import Factory
 from twisted.python import usage
 
 from quote_proxy.legacy_client import LegacyQuoteClient
 from service.credentials import Credential, CredentialsError, read_credential
-from service.daemon import client_endpoint
+from service.daemon import DaemonOptions, Listener, client_endpoint
 from service.time import wall_ms
+
+N = TypeVar("N", int, float)
+
+
+def number_within(name: str, lowest: N, highest: N) -> Callable[[str], N]:
+    """Read an option's number, of the type of its limits, and refuse one outside them."""
+
+    def read(text: str) -> N:
+        try:
+            number = type(lowest)(text)
+        except ValueError:
+            number = None
+        if number is None or not lowest <= number <= highest:
+            raise ValueError(f"--{name}: write a number from {lowest} to {highest}")
+        return number
+
+    return read
+
+
+def check_endpoints(
+    options: DaemonOptions, *, clients: tuple[str, ...] = (), servers: tuple[str, ...] = ()
+) -> None:
+    """Raise `usage.UsageError` for the first of these options that describes no endpoint.
+
+    twistd shows a usage error only while it reads the options: later it would be a traceback.
+    """
+    # To look at a description no reactor is needed, but Twisted warns of its lack for TLS.
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        for name in clients + servers:
+            try:
+                if name in clients:
+                    client_endpoint(None, options[name])
+                else:
+                    Listener(None, options[name], Factory())
+            except usage.UsageError as error:
+                raise usage.UsageError(f"--{name}: {error}") from None
 
 
 def legacy_client(reactor: Any, description: str) -> LegacyQuoteClient:

@@ -16,6 +16,10 @@ from quote_proxy.prices import Prices
 from service.daemon import DaemonOptions, Listener, daemon_service
 from service.ordered import Step
 from service.time import wall_ms
+from twistd_plugins.common import check_endpoints, number_within
+
+SEED = number_within("seed", 0, 2**63 - 1)
+STEP_S = number_within("step", 0.001, 86_400.0)
 
 # A client may open hundreds of connections in one turn. Past the usual backlog of 50 the kernel
 # drops them and tries again after seconds, which would look like delays of our own.
@@ -28,9 +32,9 @@ class Options(DaemonOptions):
     optParameters: list[list[Any]] = [
         ["listen", "l", LISTEN_DEFAULT, "Endpoint to answer requests on."],
         ["control", "c", None, "Endpoint of the control port; none without it."],
-        ["seed", "s", 1, "Seed of prices, delays and cryptokeys.", int],
+        ["seed", "s", 1, "Seed of prices, delays and cryptokeys.", SEED],
         ["delay", "d", "none", "How long an answer takes: none, course, or seconds."],
-        ["step", None, 10.0, "Seconds for which a price stays as it is.", float],
+        ["step", None, 10.0, "Seconds for which a price stays as it is.", STEP_S],
     ]
 
     def postOptions(self) -> None:
@@ -38,8 +42,9 @@ class Options(DaemonOptions):
             self.parsed_delay: Delay = parse_delay(self["delay"])
         except ValueError as refused:
             raise usage.UsageError(f"--delay: {refused}") from None
-        if not 0.001 <= self["step"] <= 86_400:
-            raise usage.UsageError("--step: write seconds from 0.001 to 86400")
+        if self["control"] is not None:
+            check_endpoints(self, servers=("control",))
+        check_endpoints(self, servers=("listen",))
 
 
 def makeService(options: Options, reactor: Any = None) -> IService:

@@ -20,6 +20,7 @@ from service.credentials import CredentialsError, read_accept_file
 from service.daemon import DaemonOptions, Listener, daemon_service
 from service.ordered import Step
 from service.server import WireServerFactory
+from twistd_plugins.common import check_endpoints
 
 _POLL_S = 0.05
 
@@ -37,6 +38,7 @@ class Options(DaemonOptions):
 
     def postOptions(self) -> None:
         """Check what can be checked without opening the log."""
+        check_endpoints(self, servers=("listen",))
         self.store_path = self.required_path("store")
         try:
             self.verifiers = read_accept_file(self.required_path("accept"))

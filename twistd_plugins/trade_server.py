@@ -5,7 +5,6 @@ import random
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.python import usage
 
 from audit.shipper import Shipper
 from ledger.postgres.store import PostgresStore
@@ -13,9 +12,14 @@ from reactor_server.assembly import NodeAssembly
 from service.daemon import DaemonOptions, Listener, client_endpoint, daemon_service
 from service.ordered import Step, exit_with_failure
 from service.server import WireServerFactory
-from twistd_plugins.common import credential_option, legacy_client
+from twistd_plugins.common import (
+    check_endpoints,
+    credential_option,
+    legacy_client,
+    number_within,
+)
 
-LANES_MAX = 16
+LANES = number_within("lanes", 1, 16)
 
 
 class Options(DaemonOptions):
@@ -29,14 +33,13 @@ class Options(DaemonOptions):
         ["legacy", None, "tcp:127.0.0.1:12300", "Endpoint of the legacy quote server."],
         ["audit", "a", "tcp:127.0.0.1:12200", "Endpoint of the audit daemon."],
         ["credential", "c", None, "File with the name and password for the audit daemon."],
-        ["lanes", None, 2, "Batches that may be on their way to Postgres side by side.", int],
+        ["lanes", None, 2, "Batches that may be on their way to Postgres side by side.", LANES],
     ]
 
     def postOptions(self) -> None:
         """Check what can be checked without asking anybody."""
         self.required("database")
-        if not 1 <= self["lanes"] <= LANES_MAX:
-            raise usage.UsageError(f"--lanes: write a number from 1 to {LANES_MAX}")
+        check_endpoints(self, clients=("legacy", "audit"), servers=("listen",))
         self.credential = credential_option(self.required_path("credential"))
 
 

@@ -10,7 +10,7 @@ from ledger.postgres.store import PostgresStore
 from service.daemon import DaemonOptions, client_endpoint, daemon_service
 from service.ordered import Step, exit_with_failure
 from trigger.trading import TriggerService
-from twistd_plugins.common import credential_option, legacy_client
+from twistd_plugins.common import check_endpoints, credential_option, legacy_client
 
 
 class Options(DaemonOptions):
@@ -27,6 +27,7 @@ class Options(DaemonOptions):
     def postOptions(self) -> None:
         """Check what can be checked without asking anybody."""
         self.required("database")
+        check_endpoints(self, clients=("legacy", "audit"))
         self.credential = credential_option(self.required_path("credential"))
 
 

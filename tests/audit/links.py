@@ -147,6 +147,9 @@ class LinkEnd:
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         self._producer = producer
 
+    def unregisterProducer(self) -> None:
+        self._producer = None
+
     def getPeer(self) -> str:
         return "in memory"
 

@@ -3,13 +3,14 @@
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
+from random import Random
 
 import pytest
 from twisted.python.usage import UsageError
 
-from audit.database import Addition, Database
+from audit.reading import read_entries
+from daytrade.ports import FreePorts
 from protocol.authentication import AccessRole, ClientLogIn
 from protocol.connection import Connection, hello
 from protocol.messages import (
@@ -95,14 +96,78 @@ class BlockingClient:
         self._socket.close()
 
 
-def daemon(store: Path, accept: Path, *words: str) -> "subprocess.Popen[str]":
-    """A daemon of its own, which ends with its standard input."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "twisted.scripts.twistd", "--nodaemon", "--pidfile=", "trade-audit"]
-        + ["--lifeline", "--store", str(store), "--accept", str(accept), *words],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+class DaemonProcess:
+    """A daemon of its own, which ends with its standard input, or when it is killed.
+
+    :ivar output: what it has said.
+    """
+
+    def __init__(self, store: Path, accept: Path, port: int) -> None:
+        twistd = "from twisted.scripts.twistd import run; run()"
+        self.output = ""
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", twistd, "--nodaemon", "--pidfile=", "trade-audit", "--lifeline"]
+            + ["--store", str(store), "--accept", str(accept)]
+            + ["--listen", f"tcp:{port}:interface=127.0.0.1"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def client(self) -> BlockingClient:
+        """A client, once the daemon is ready."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.output += line
+            if " is ready at " in line:
+                return BlockingClient(line.rpartition(" ")[2])
+        raise AssertionError(self.output)
+
+    def end(self) -> int:
+        """Close its standard input, and return its exit code."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return self.process.wait(PATIENCE_S)
+
+    def __enter__(self) -> "DaemonProcess":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.process:
+            self.process.kill()
+            assert self.process.stdout is not None
+            self.output += self.process.stdout.read()
+
+
+@pytest.fixture
+def port() -> int:
+    """A free port."""
+    return FreePorts(Random()).take()
+
+
+@pytest.mark.e2e
+def test_a_daemon_killed_after_it_answered_has_the_entries_when_it_is_back(
+    tmp_path: Path, accept: Path, port: int
+) -> None:
+    store = tmp_path / "audit.sqlite"
+    with DaemonProcess(store, accept, port) as killed:
+        client = killed.client()
+        assert client.ask(Append(STREAM, 1, plain_entries(1, 500))) == Appended(STREAM, 500)
+        client.close()
+    with DaemonProcess(store, accept, port) as restarted:
+        client = restarted.client()
+        assert client.ask(AppendFrom(STREAM)) == Appended(STREAM, 500)
+        client.close()
+        assert restarted.end() == 0
+    assert len(list(read_entries(store))) == 500
+
+
+@pytest.mark.e2e
+def test_a_daemon_that_cannot_open_its_log_ends_with_an_error(
+    tmp_path: Path, accept: Path, port: int
+) -> None:
+    with DaemonProcess(tmp_path / "no" / "such" / "folder", accept, port) as daemon:
+        assert daemon.process.wait(PATIENCE_S) != 0
+    assert "audit cannot start: log: unable to open database file" in daemon.output

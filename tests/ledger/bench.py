@@ -3,8 +3,10 @@
 Only tests import this. `test_memory_store` and `postgres_contract` each have one for their store.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
 
 from ledger.store import Store, TriggerName
 
@@ -19,4 +21,5 @@ class Bench(Protocol):
         """Call `listener` with each announcement of changed triggers, as trigger services do."""
 
 
-ContractTest = Callable[[Bench], Awaitable[None]]
+ContractTest = Callable[[Any], Coroutine[Deferred[Any], Any, None]]
+"""An `async def` that is given a `Bench`; some, that only Postgres must pass, a `PostgresBench`."""

@@ -24,7 +24,7 @@ def tests_in(*modules: ModuleType) -> dict[str, ContractTest]:
         name: test
         for module in modules
         for name, test in inspect.getmembers(module, inspect.iscoroutinefunction)
-        if test.__module__ == module.__name__
+        if test.__module__ == module.__name__ and not name.startswith("_")
     }
 
 

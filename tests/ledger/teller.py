@@ -76,9 +76,7 @@ class Teller:
         """Commit, and expect no conflict."""
         assert await self.store.commit(self.stream, writes) == frozenset()
 
-    async def run(
-        self, user: str, name: str, *arguments: str | int, price: int = 0
-    ) -> Entry:
+    async def run(self, user: str, name: str, *arguments: str | int, price: int = 0) -> Entry:
         """Load, decide and commit one command."""
         (write,) = await self.load(user)
         entry = self.decide(write, name, *arguments, price=price)

@@ -81,9 +81,18 @@ class Trading(RuleBasedStateMachine):
         for symbol, step in zip(SYMBOLS, steps, strict=True):
             self.prices[symbol] = min(16, max(1, self.prices[symbol] + step))
 
-    @rule(side=sides, user=users, symbol=written_symbols, amount=amounts, age_ms=price_ages_ms)
-    def order(self, side: str, user: str, symbol: str, amount: int, age_ms: int | None) -> None:
-        self._send(side, user, symbol, amount, price_age_ms=age_ms)
+    @rule(
+        side=sides,
+        user=users,
+        symbol=written_symbols,
+        amounts=st.lists(amounts, min_size=1, max_size=3),
+        age_ms=price_ages_ms,
+    )
+    def order(
+        self, side: str, user: str, symbol: str, amounts: list[int], age_ms: int | None
+    ) -> None:
+        for amount in amounts:
+            self._send(side, user, symbol, amount, price_age_ms=age_ms)
 
     @rule(answer=st.sampled_from(("COMMIT", "CANCEL")), side=sides, user=users)
     def answer(self, answer: str, side: str, user: str) -> None:

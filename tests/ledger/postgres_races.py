@@ -1,0 +1,119 @@
+"""Postgres alone: writers that come at the same moment. Each test is one of `postgres_contract`."""
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred, gatherResults
+
+from ledger import rules
+from ledger.account import Account
+from ledger.entry import Entry
+from protocol.messages import Add
+from protocol.quote import Quote
+from tests.ledger.postgres_bench import PostgresBench
+from tests.ledger.teller import START_MS, Teller, entries_of, state_of, stored_state
+
+ROUNDS = 10
+T = TypeVar("T")
+
+
+async def of_two_nodes_racing_for_a_user_exactly_one_wins(bench: PostgresBench) -> None:
+    one = await Teller.open(bench.store(), "node-1")
+    two = await Teller.open(bench.store(), "node-2")
+    for done in range(ROUNDS):
+        writes = [(await teller.load("ann"))[0] for teller in (one, two)]
+        for teller, write in zip((one, two), writes, strict=True):
+            teller.decide(write, "ADD", 1)
+            teller.decide(write, "SET_BUY_AMOUNT", "ABC", done + 1)
+        lost = await _together(
+            one.store.commit(one.stream, writes[:1]), two.store.commit(two.stream, writes[1:])
+        )
+        assert sorted(map(len, lost)) == [0, 1]
+        winner = writes[lost.index(frozenset())]
+        assert await stored_state(one.store, "ann") == state_of(winner.account)
+        assert (await entries_of(two.store, "ann"))[-2:] == winner.entries
+    assert one.stream.last_number + two.stream.last_number == 2 * ROUNDS
+
+
+async def of_two_batches_with_the_same_users_each_user_is_won_once(bench: PostgresBench) -> None:
+    """They lock in the same order, so that neither waits for the other for ever."""
+    one = await Teller.open(bench.store(), "node-1")
+    two = await Teller.open(bench.store(), "node-2")
+    users = [f"user{number:02}" for number in range(40)]
+    for _ in range(ROUNDS):
+        batches = [await one.load(*users), await two.load(*users[10:])]
+        for teller, batch in zip((one, two), batches, strict=True):
+            for write in batch:
+                teller.decide(write, "ADD", 1)
+        before = one.stream.last_number + two.stream.last_number
+        first_lost, second_lost = await _together(
+            one.store.commit(one.stream, batches[0]), two.store.commit(two.stream, batches[1])
+        )
+        assert first_lost | second_lost == set(users[10:])
+        assert first_lost & second_lost == set()
+        assert one.stream.last_number + two.stream.last_number == before + len(users)
+
+
+async def settling_beside_a_node_is_never_refused(bench: PostgresBench) -> None:
+    node = await Teller.open(bench.store(), "node-1")
+    clerk = await Teller.open(bench.store(), "triggers")
+    await node.open_account("ann", 1)
+    cash_cents = 1
+    for number in range(ROUNDS):
+        (write,) = await node.load("ann")
+        node.decide(write, "ADD", 10)
+
+        def decide(account: Account, number: int = number) -> list[Entry]:
+            return [_add(account, number)]
+
+        lost, settled = await _together(
+            node.store.commit(node.stream, [write]),
+            clerk.store.settle(clerk.stream, ["ann"], decide),
+        )
+        cash_cents += 1 if lost else 11
+        assert len(settled) == 1
+        stored = await stored_state(node.store, "ann")
+        assert stored["cash_cents"] == cash_cents
+        assert [entry.seq for entry in await entries_of(node.store, "ann")] == list(
+            range(1, int(str(stored["seq"])) + 1)
+        )
+
+
+async def two_who_settle_a_user_that_nobody_had_both_come_through(bench: PostgresBench) -> None:
+    clerks = [await Teller.open(bench.store(), name) for name in ("triggers", "spare")]
+
+    def bill(price_cents: int) -> Coroutine[Deferred[Any], Any, list[bytes]]:
+        clerk = clerks[price_cents % 2]
+        quote = Quote("ABC", price_cents, START_MS, f"key{price_cents}", "ann")
+        return clerk.store.settle(
+            clerk.stream, [""], lambda account: [rules.record_hit(account, quote, 1, START_MS)]
+        )
+
+    await _together(bill(1), bill(2))
+    entries = await entries_of(clerks[0].store, "")
+    assert [entry.seq for entry in entries] == [1, 2]
+    assert {entry.price_cents for entry in entries} == {1, 2}
+
+
+async def many_questions_at_once_share_the_pool(bench: PostgresBench) -> None:
+    teller = await Teller.open(bench.store())
+    users = [f"user{number:02}" for number in range(30)]
+    writes = await teller.load(*users)
+    for cents, write in enumerate(writes, 1):
+        teller.decide(write, "ADD", cents)
+    await teller.commit(*writes)
+    answers = await _together(*(teller.store.load([user]) for user in users))
+    told = [answer[user].cash_cents for answer, user in zip(answers, users, strict=True)]
+    assert told == list(range(1, 31))
+
+
+def _add(account: Account, number: int) -> Entry:
+    command = Add(account.user, number + 1, 1)
+    entry = rules.decide(account, command, number.to_bytes(16, "big"), START_MS)
+    assert entry is not None
+    return entry
+
+
+async def _together(*works: Coroutine[Deferred[Any], Any, T]) -> list[T]:
+    """Let all go on side by side, and wait for all."""
+    return await gatherResults([Deferred.fromCoroutine(work) for work in works], True)

@@ -1,0 +1,45 @@
+"""A quote source whose prices a test writes on the board.
+
+Only tests import this.
+"""
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock, deferLater
+
+from protocol.quote import Quote
+from quote_proxy.source import QuoteUnavailable, Refusal
+
+
+class PriceBoard:
+    """See `QuoteSource`.
+
+    :ivar prices: cents by symbol, as they are now.
+    :ivar delay_s: how long an answer takes; the price is that of the answer's time.
+    :ivar silent: symbols of which no price is to be had now.
+    :ivar asked: symbol and user of each question, in order.
+    :ivar answers: the quotes given.
+    """
+
+    def __init__(self, clock: Clock, now_ms: Callable[[], int], prices: dict[str, int]) -> None:
+        self._clock = clock
+        self._now_ms = now_ms
+        self.prices = prices
+        self.delay_s = 0.0
+        self.silent: set[str] = set()
+        self.asked: list[tuple[str, str]] = []
+        self.answers: list[Quote] = []
+
+    def fetch(self, symbol: str, user: str) -> Deferred[Quote]:
+        """See `QuoteSource`."""
+        self.asked.append((symbol, user))
+        return deferLater(self._clock, self.delay_s, self._answer, symbol, user)
+
+    def _answer(self, symbol: str, user: str) -> Quote:
+        if symbol in self.silent:
+            raise QuoteUnavailable(Refusal.TIMEOUT)
+        cryptokey = f"key{len(self.answers)}="
+        quote = Quote(symbol, self.prices[symbol], self._now_ms(), cryptokey, user)
+        self.answers.append(quote)
+        return quote
