@@ -28,6 +28,16 @@ LOST = (psycopg2.OperationalError, psycopg2.InterfaceError)
 """What psycopg2 raises when the connection, or the server behind it, is in trouble."""
 
 
+class _Connection(txpostgres.Connection):
+    """A connection that closes itself when the server ends it while nothing is asked."""
+
+    def doRead(self) -> None:
+        try:
+            super().doRead()
+        except LOST:
+            self.close()
+
+
 class Session:
     """One connection. After `OutcomeUnknown` it is closed and of no more use."""
 
@@ -36,12 +46,18 @@ class Session:
     def __init__(self, reactor: IReactorTime, connection: txpostgres.Connection) -> None:
         self._reactor = reactor
         self._connection = connection
-        self.is_closed = False
+        self._is_thrown_away = False
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether we threw the connection away, or the server ended it."""
+        connection = self._connection.pollable()
+        return self._is_thrown_away or (connection is not None and connection.closed != 0)
 
     @classmethod
     async def open(cls, reactor: IReactorTime, dsn: str, *settings: str) -> "Session":
         """Connect, and apply settings like `SET jit = off`; raises `StoreUnavailable`."""
-        connection = txpostgres.Connection(reactor=reactor)
+        connection = _Connection(reactor=reactor)
         session = cls(reactor, connection)
         try:
             await session._within(CONNECT_S_MAX, connection.connect(dsn))
@@ -105,8 +121,8 @@ class Session:
 
     def close(self) -> None:
         """Throw the connection away."""
-        if not self.is_closed:
-            self.is_closed = True
+        if not self._is_thrown_away:
+            self._is_thrown_away = True
             if self._connection.pollable() is not None:
                 self._connection.close()
 

@@ -42,12 +42,15 @@ class PostgresBench:
 
     def kill_backends(self, condition: str = "true") -> int:
         """End the server's side of the stores' connections; returns how many there were."""
-        with self.connect().cursor() as cursor:
+        connection = self.connect()
+        with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
                 f"WHERE datname = current_database() AND pid <> pg_backend_pid() AND {condition}"
             )
-            return cursor.rowcount
+            killed = cursor.rowcount
+        connection.close()
+        return killed
 
     async def pause(self) -> None:
         """Let the reactor do what it has to, before a condition is looked at again."""

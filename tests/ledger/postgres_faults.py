@@ -122,7 +122,7 @@ async def without_a_server_the_store_is_unavailable(bench: PostgresBench) -> Non
 
 
 async def a_write_that_the_database_refuses_writes_nothing_at_all(bench: PostgresBench) -> None:
-    """An account below zero is a bug of ours; it must not reach the ledger, nor take others along."""
+    """An account below zero is a bug of ours: the database is the last to notice."""
     teller = await Teller.open(bench.store())
     await teller.open_account("ann", 10)
     before = await stored_state(teller.store, "ann")

@@ -18,6 +18,7 @@ class PriceBoard:
     :ivar prices: cents by symbol, as they are now.
     :ivar delay_s: how long an answer takes; the price is that of the answer's time.
     :ivar silent: symbols of which no price is to be had now.
+    :ivar answer_with: the next answer, in place of one of this moment.
     :ivar asked: symbol and user of each question, in order.
     :ivar answers: the quotes given.
     """
@@ -28,6 +29,7 @@ class PriceBoard:
         self.prices = prices
         self.delay_s = 0.0
         self.silent: set[str] = set()
+        self.answer_with: Quote | None = None
         self.asked: list[tuple[str, str]] = []
         self.answers: list[Quote] = []
 
@@ -40,6 +42,7 @@ class PriceBoard:
         if symbol in self.silent:
             raise QuoteUnavailable(Refusal.TIMEOUT)
         cryptokey = f"key{len(self.answers)}="
-        quote = Quote(symbol, self.prices[symbol], self._now_ms(), cryptokey, user)
+        now = Quote(symbol, self.prices[symbol], self._now_ms(), cryptokey, user)
+        quote, self.answer_with = self.answer_with or now, None
         self.answers.append(quote)
         return quote

@@ -15,7 +15,6 @@ from ledger.entry import Entry
 from ledger.memory_store import MemoryLedger, MemoryStore
 from ledger.store import (
     ArmedTrigger,
-    CommandKnown,
     OutcomeUnknown,
     StoreUnavailable,
     Stream,
@@ -56,7 +55,6 @@ class ShakyStore(MemoryStore):
 
     def __init__(self, ledger: MemoryLedger, clock: Clock) -> None:
         super().__init__(ledger)
-        self._ledger = ledger
         self._clock = clock
         self._lost_streams: set[str] = set()
         self.delay_s = 0.0
@@ -100,21 +98,8 @@ class ShakyStore(MemoryStore):
         if stream.name in self._lost_streams or loss is Loss.BEFORE_COMMIT:
             self._lost_streams.add(stream.name)
             raise OutcomeUnknown("the connection is closed")
-        encoded = await super().settle(stream, users, self._only_new(decide))
+        encoded = await super().settle(stream, users, decide)
         if loss is Loss.AFTER_COMMIT:
             self._lost_streams.add(stream.name)
             raise OutcomeUnknown("the connection was closed")
         return encoded
-
-    def _only_new(
-        self, decide: Callable[[Account], list[Entry]]
-    ) -> Callable[[Account], list[Entry]]:
-        """Refuse entries that the journal holds, as its key does in Postgres."""
-
-        def decide_new(account: Account) -> list[Entry]:
-            entries = decide(account)
-            if any(entry.command_id in self._ledger.journal for entry in entries):
-                raise CommandKnown
-            return entries
-
-        return decide_new
