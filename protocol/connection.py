@@ -88,6 +88,10 @@ class Connection:
                 f"{name} may not come from the {self._peer.name} in state {self.state.name}",
             )
             return self._unreadable_or_raise(request_id, violation)
+        if request_id == NO_ID and type(message) in REQUESTS:
+            # The answer to it could not be told from a farewell.
+            nameless = RemoteProtocolError(Code.BAD_FRAME, "a request needs an id that is not zero")
+            return self._unreadable_or_raise(request_id, nameless)
         self.state = state
         if state is State.DRAINING and type(message) in REQUESTS:
             late = "this server takes no more requests: send it to another"

@@ -120,6 +120,7 @@ class ClientProtocol(WireProtocol):
 
     def _forget(self, request_id: bytes) -> None:
         self._waiters.pop(request_id, None)
+        self._streams.pop(request_id, None)
 
     def _settle(self, request_id: bytes, reply: Message) -> None:
         waiter = self._waiters.pop(request_id, None)

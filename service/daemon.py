@@ -125,7 +125,8 @@ def daemon_service(
         exit_with_failure(reactor, message)
 
     if options["lifeline"]:
-        reactor.callWhenRunning(lambda: StandardIO(_Lifeline(lambda: _stop_once(reactor))))
+        lifeline = _Lifeline(lambda: _stop_once(reactor))
+        reactor.callWhenRunning(lambda: StandardIO(lifeline, reactor=reactor))
     return OrderedService(reactor, steps, ready, failed)
 
 

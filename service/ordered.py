@@ -73,6 +73,8 @@ class OrderedService(Service):
                 if self.running:
                     self.on_failure(step.name, Failure())
                 return
+            if not self.running:
+                return
             self.log.info("{name}: started", name=step.name)
         self.on_ready()
 

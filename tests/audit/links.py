@@ -149,6 +149,7 @@ class LinkEnd:
 
     def unregisterProducer(self) -> None:
         self._producer = None
+        self._is_full = False
 
     def getPeer(self) -> str:
         return "in memory"

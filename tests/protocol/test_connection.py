@@ -92,6 +92,7 @@ class TestMistakesOfALoggedInClient:
             (encode_frame(UNKNOWN_KIND, NO_ID, b""), Code.UNKNOWN_KIND),
             (encode_frame(Add.KIND, NO_ID, b""), Code.BAD_BODY),
             (frame_of(hello("again"), NO_ID), Code.UNEXPECTED_MESSAGE),
+            (frame_of(CommitBuy("u", 1), NO_ID), Code.BAD_FRAME),
         ],
     )
     def test_without_an_id_to_answer_they_end_the_connection(

@@ -50,7 +50,7 @@ def credential(name: str, password: str = PASSWORD) -> Credential:
 
 def request_id(number: int) -> bytes:
     """An id that a test can tell."""
-    return number.to_bytes(16, "big")
+    return b"request-" + number.to_bytes(8, "big")
 
 
 def add(number: int = 1) -> Command:
