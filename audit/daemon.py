@@ -38,7 +38,7 @@ class AuditDaemon:
         self._clock = clock
         self._store = store
         self._dump_turns = DeferredSemaphore(DUMPS_MAX)
-        self._dumps: dict[Link, dict[DumpReply, Deferred[None]]] = {}
+        self._dumps: dict[DumpReply, Deferred[None]] = {}
 
     def request_received(self, link: Link, request_id: bytes, request: Message) -> None:
         """Take a request; the answer follows when it is true."""
@@ -55,13 +55,13 @@ class AuditDaemon:
 
     def link_lost(self, link: Link) -> None:
         """End the client's dumps; what it appended is kept all the same."""
-        for reply in list(self._dumps.get(link, ())):
+        for reply in self._dumps_to(link):
             reply.link_lost()
 
     def congestion_changed(self, link: Link) -> None:
         """Let the client's dumps go on, if it has read what it was told."""
         if not link.is_congested:
-            for reply in list(self._dumps.get(link, ())):
+            for reply in self._dumps_to(link):
                 reply.link_drained()
 
     def health(self) -> Health:
@@ -79,7 +79,7 @@ class AuditDaemon:
         reply = DumpReply(self._clock, self._store, self._dump_turns, link, request_id, request)
         answering = Deferred.fromCoroutine(self._answer_dump(link, request_id, reply))
         answering.addErrback(lambda failure: self.log.failure("a dump was not answered", failure))
-        self._dumps.setdefault(link, {})[reply] = answering
+        self._dumps[reply] = answering
 
     async def _answer_dump(self, link: Link, request_id: bytes, reply: DumpReply) -> None:
         answer: Message
@@ -90,14 +90,11 @@ class AuditDaemon:
         except Exception:
             answer = self._error(Failure())
         finally:
-            self._forget(link, reply)
+            del self._dumps[reply]
         link.reply(request_id, answer)
 
-    def _forget(self, link: Link, reply: DumpReply) -> None:
-        dumps = self._dumps[link]
-        del dumps[reply]
-        if not dumps:
-            del self._dumps[link]
+    def _dumps_to(self, link: Link) -> list[DumpReply]:
+        return [reply for reply in self._dumps if reply.link is link]
 
     def _error(self, failure: Failure) -> Error:
         """What the client may know of a failure."""

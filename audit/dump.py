@@ -60,7 +60,10 @@ class LogText:
 
 
 class DumpReply:
-    """Answers one Dump."""
+    """Answers one Dump.
+
+    :ivar link: whose it is.
+    """
 
     def __init__(
         self,
@@ -74,7 +77,7 @@ class DumpReply:
         self._clock = clock
         self._store = store
         self._turns = turns
-        self._link = link
+        self.link = link
         self._request_id = request_id
         self._request = request
         self._reaching: Deferred[None] | None = None
@@ -124,12 +127,12 @@ class DumpReply:
 
     async def _stream(self, text: LogText) -> None:
         try:
-            while not self._link.is_lost:
+            while not self.link.is_lost:
                 chunk = await self._store.in_reader(text.next_chunk)
                 if not chunk:
                     return
-                self._link.push(self._request_id, Chunk(chunk))
-                if self._link.is_congested:
+                self.link.push(self._request_id, Chunk(chunk))
+                if self.link.is_congested:
                     self._draining = Deferred()
                     await self._draining
         finally:

@@ -171,7 +171,6 @@ class Shipper:
             flight.check()
             if flight.has_room and flight.sent_number < self._recent.last_number:
                 entries = await self._entries_after(flight.sent_number)
-                flight.check()
                 flight.send(entries, self._acknowledge, self._stir)
             else:
                 await self._next_stir()
@@ -206,7 +205,7 @@ class Shipper:
 
     def _acknowledge(self, answer: Message) -> None:
         assert isinstance(answer, Appended)
-        self.acked_number = max(self.acked_number, answer.last_number)
+        self.acked_number = answer.last_number
         self._recent.forget(self.acked_number)
         self._clock.callLater(0, self._tell_drained)
 

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 from twisted.internet.threads import deferToThread
@@ -26,14 +26,12 @@ def audit() -> None:
 
 
 @audit.command()
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("file", type=click.File("wb"))
 @click.option("--user", default="", help="Only this user's records.")
 @_DATA
-def dump(file: Path, user: str, data: Path) -> None:
+def dump(file: IO[bytes], user: str, data: Path) -> None:
     """Write the log as XML into FILE; the stack may be running."""
-    path = _audit_path(data)
-    with click.open_file(str(file), "wb") as target:
-        records = write_log(path, user, target)
+    records = write_log(_audit_path(data), user, file)
     click.echo(f"{records} records", err=True)
 
 

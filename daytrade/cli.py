@@ -14,7 +14,7 @@ from daytrade.data_directory import DataDirectory, TemporaryDataDirectory
 from daytrade.demo import demonstrate
 from daytrade.local_run import tell_exit
 from daytrade.running import run
-from daytrade.stack import LocalStack, StackSettings
+from daytrade.stack import LocalStack, StackSettings, client_endpoint
 from daytrade.workload_commands import workload
 from quote_proxy.delays import parse_delay
 
@@ -32,7 +32,11 @@ main.add_command(audit)
 
 
 @main.command()
-@click.option("--data", type=click.Path(path_type=Path), help="Directory that keeps everything.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory that keeps everything.",
+)
 @click.option("--nodes", type=click.IntRange(1, 16), default=1, show_default=True)
 @click.option("--database", metavar="DSN", help="A Postgres of yours instead of the embedded one.")
 @click.option("--legacy", metavar="ENDPOINT", help="A quote server of yours instead of its double.")
@@ -69,6 +73,8 @@ def up(
 async def _up(reactor: Any, data: Path | None, settings: StackSettings) -> int:
     from twisted.internet.defer import CancelledError, Deferred
 
+    if settings.legacy is not None:
+        client_endpoint(reactor, "--legacy", settings.legacy)
     directory = TemporaryDataDirectory() if data is None else DataDirectory(data)
     with directory:
         stack = LocalStack(reactor, directory, settings, tell_exit)

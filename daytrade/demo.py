@@ -45,7 +45,7 @@ def _tell_proofs(report: LocalReport) -> int:
     total = result.total()
     fired = sum(len(firings) for firings in log.firings.values())
     proofs = [
-        (f"every command answered: {total.count} sent, 0 unknown", not total.unknown),
+        (f"every command answered: {total.count} sent, 0 unknown", not result.unknown),
         ("every reply is what an independent model of the rules expects", not report.disagreements),
         (f"the log is whole: {result.audit_records} records, no gap, none twice", not log.findings),
         ("the log is valid by its XML schema", bool(result.dumplog_valid)),

@@ -68,9 +68,8 @@ class LocalReport(Struct):
             f"oracle: {each.user} {each.seq}: expected {each.expected}, got {each.got}"
             for each in self.disagreements
         ]
-        unknown = self.result.total().unknown
-        if unknown:
-            found.append(f"{unknown} commands have an unknown outcome")
+        if self.result.unknown:
+            found.append(f"{self.result.unknown} commands have an unknown outcome")
         if self.result.dumplog_valid is False:
             found.append("a DUMPLOG does not validate")
         return found

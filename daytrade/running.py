@@ -33,16 +33,22 @@ def run(main: Callable[[Any], Coroutine[Any, Any, int]]) -> int:
         running = Deferred.fromCoroutine(main(reactor))
 
         def interrupt(_number: int, _frame: object) -> None:
+            # Cancelling twice would cancel the stop itself.
+            _on_signals(signal.SIG_IGN)
             any_reactor.callFromThread(running.cancel)
 
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, interrupt)
+        _on_signals(interrupt)
         running.addCallbacks(ended.with_code, ended.with_failure)
         running.addBoth(lambda _: reactor.stop())
 
     reactor.callWhenRunning(begin)
     reactor.run()
     return ended.code
+
+
+def _on_signals(action: Callable[[int, Any], None] | signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, action)
 
 
 class _Ended:
@@ -59,7 +65,7 @@ class _Ended:
         if isinstance(error, CancelledError):
             self.code = EXIT_INTERRUPTED
             sys.stderr.write("daytrade: interrupted\n")
-        elif isinstance(error, StackError | NoNode | StoreUnavailable | TradeError):
+        elif isinstance(error, StackError | NoNode | StoreUnavailable | TradeError | OSError):
             sys.stderr.write(f"daytrade: {error}\n")
         else:
             failure.printTraceback(sys.stderr)

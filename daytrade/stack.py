@@ -270,6 +270,15 @@ def _addresses(settings: StackSettings) -> Iterator[str]:
         yield f"tcp:127.0.0.1:{port}"
 
 
+def client_endpoint(reactor: Any, option: str, text: str) -> IStreamClientEndpoint:
+    """The endpoint that an option of the command line names; raises `StackError`."""
+    try:
+        endpoint: IStreamClientEndpoint = clientFromString(reactor, text)
+    except (ValueError, TypeError) as error:
+        raise StackError(f"{option}: not an endpoint like tcp:127.0.0.1:12100: {error}") from None
+    return endpoint
+
+
 def listening(address: str) -> str:
     """The server endpoint for a client endpoint on this machine."""
     _, host, port = address.split(":")

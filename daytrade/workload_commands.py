@@ -10,12 +10,10 @@ from typing import Any
 
 import click
 from rich.console import Console
-from twisted.internet.endpoints import clientFromString
 
-from daytrade.errors import StackError
 from daytrade.local_run import LocalReport, RunOptions, run_locally
 from daytrade.running import run as run_reactor
-from daytrade.stack import StackSettings
+from daytrade.stack import StackSettings, client_endpoint
 from generator.dumplogs import DumpLogs
 from generator.ids import CommandIds
 from generator.play import Play
@@ -78,9 +76,17 @@ def synth(users: int, commands: int, seed: int, output: Any) -> None:
     help="Commands of one user that may wait for their answer.",
 )
 @click.option(
-    "--json", "json_file", type=click.Path(allow_dash=True), help="Write figures as JSON."
+    "--json",
+    "json_file",
+    type=click.Path(allow_dash=True),
+    callback=lambda _context, _option, value: _writable(value),
+    help="Write figures as JSON.",
 )
-@click.option("--dumplog-dir", type=click.Path(path_type=Path), help="Keep DUMPLOG files here.")
+@click.option(
+    "--dumplog-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep DUMPLOG files here.",
+)
 @click.option("--strict", is_flag=True, help="Stop at the first line that cannot be read.")
 def run(
     file: Path,
@@ -113,6 +119,16 @@ def run(
             lambda reactor: _run_remote(reactor, lines, to, credential, options, json_file)
         )
     sys.exit(code)
+
+
+def _writable(file: str | None) -> str | None:
+    """Try a file before the run, so that what the run shows is not lost after it."""
+    if file is not None and file != "-":
+        try:
+            Path(file).open("a").close()
+        except OSError as error:
+            raise click.BadParameter(f"{file}: {error.strerror}") from None
+    return file
 
 
 def _read(file: Path, strict: bool) -> list[Line]:
@@ -181,10 +197,7 @@ async def _run_remote(
     options: RunOptions,
     json_file: str | None,
 ) -> int:
-    try:
-        nodes = {address: clientFromString(reactor, address) for address in to}
-    except (ValueError, TypeError) as error:
-        raise StackError(f"--to: not an endpoint like tcp:127.0.0.1:12100: {error}") from None
+    nodes = {address: client_endpoint(reactor, "--to", address) for address in to}
     if options.dumplog_dir is not None:
         options.dumplog_dir.mkdir(parents=True, exist_ok=True)
     play = Play(
@@ -199,7 +212,7 @@ async def _run_remote(
     )
     await play.run(lines, lambda: _progress(reactor, len(lines)))
     _write_result(play.result, json_file)
-    return EXIT_WRONG if play.result.total().unknown else 0
+    return EXIT_WRONG if play.result.unknown else 0
 
 
 def _write_result(result: RunResult, json_file: str | None) -> None:

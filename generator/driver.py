@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from generator.balancer import Balancer
 from generator.dumplogs import DumpLogs
-from generator.fleet import Fleet
+from generator.fleet import Fleet, NoNode
 from generator.ids import CommandIds
 from generator.result import Outcome
 from generator.workload import Line
@@ -23,7 +23,9 @@ from protocol.errors import Code
 from protocol.messages import Command, DumpLog, Error, Message, Refused
 
 ANSWER_S_MAX = 60.0
-"""A command that was not answered this long after it was first sent has an unknown outcome."""
+"""A command that was not answered this long after it was first sent has an unknown outcome; a run
+that has had no node for as long is over.
+"""
 
 RETRY_S = 0.2
 """Pause before a command that a server could not take is sent again."""
@@ -93,6 +95,7 @@ class Driver:
         self._outstanding_max = outstanding_max
         self._runs: dict[str, UserRun] = {}
         self._undone = 0
+        self._last_up_s = clock.seconds()
         self._done: Deferred[None] = Deferred()
         self._look = LoopingCall(self._give_up_late)
         self._look.clock = clock
@@ -100,7 +103,10 @@ class Driver:
         fleet.on_down = self._node_down
 
     async def play(self, lines: Iterable[Line]) -> None:
-        """Send everything, and return when the last user has every answer."""
+        """Send everything, and return when the last user has every answer.
+
+        Raises `NoNode` when no node was up for `ANSWER_S_MAX`.
+        """
         for line in lines:
             run = self._runs.get(line.command.user)
             if run is None:
@@ -109,6 +115,7 @@ class Driver:
         self._undone = len(self._runs)
         if not self._undone:
             return
+        self._last_up_s = self._clock.seconds()
         for name in self._balancer.healthy - self._fleet.up.keys():
             self._balancer.mark_down(name)
         self._look.start(_LOOK_EVERY_S, now=False)
@@ -117,7 +124,8 @@ class Driver:
         try:
             await self._done
         finally:
-            self._look.stop()
+            if self._look.running:
+                self._look.stop()
 
     # Sending.
 
@@ -149,7 +157,7 @@ class Driver:
     def _answered(self, run: UserRun, sent: Sent, reply: Message) -> None:
         if sent.command_id not in run.outstanding:
             return
-        if isinstance(reply, Error) and _may_be_sent_again(reply.code):
+        if isinstance(reply, Error) and may_be_sent_again(reply.code):
             self._clock.callLater(RETRY_S, self._send_again, run, sent)
             return
         is_refused = isinstance(reply, Error | Refused)
@@ -172,13 +180,20 @@ class Driver:
 
     def _give_up_late(self) -> None:
         """What has been waiting too long has an unknown outcome; it is never guessed."""
-        too_late_s = self._clock.seconds() - ANSWER_S_MAX
+        now_s = self._clock.seconds()
+        too_late_s = now_s - ANSWER_S_MAX
+        if self._fleet.up:
+            self._last_up_s = now_s
         for run in self._runs.values():
             for sent in list(run.outstanding.values()):
                 if sent.first_sent_s < too_late_s:
                     self._settle(run, sent, None, Outcome.UNKNOWN)
             if not run.is_done:
                 self._advance(run)
+        if self._undone and self._last_up_s < too_late_s:
+            self._look.stop()
+            gone = NoNode(f"no node has been up for {ANSWER_S_MAX:.0f} s; the run is given up")
+            self._clock.callLater(0, self._done.errback, gone)
 
     # Nodes that come and go.
 
@@ -203,6 +218,6 @@ class Driver:
             self._advance(run)
 
 
-def _may_be_sent_again(code: int) -> bool:
+def may_be_sent_again(code: int) -> bool:
     """The server did not take the command, for a reason that may pass."""
     return code == Code.DRAINING or code >= Code.INTERNAL

@@ -1,7 +1,7 @@
 """Where the logs that a workload asks for are written: the client's own business.
 
-Used by the driver. A file is begun anew each time its DUMPLOG is sent, so that what a lost node left
-unfinished is not mixed with what another one sends.
+Used by the driver. A file is begun anew each time its DUMPLOG is sent, so that what a lost node
+left unfinished is not mixed with what another one sends.
 """
 
 from collections.abc import Callable

@@ -6,10 +6,11 @@ Used by the `daytrade` command and by tests.
 from collections.abc import Callable, Iterable, Mapping
 
 from msgspec import Struct
+from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
 from generator.balancer import Balancer
-from generator.driver import Driver
+from generator.driver import Driver, may_be_sent_again
 from generator.dumplogs import DumpLogs
 from generator.fleet import Fleet
 from generator.ids import CommandIds
@@ -109,15 +110,17 @@ class Play:
                 node = await connect(
                     endpoint, self._clock, "daytrade generator", self._administrator
                 )
-            except (TradeError, ConnectionEnded, OSError):
+            except (TradeError, ConnectionEnded, ConnectError):
                 continue
             try:
                 sink = self._dumplogs.begin(command)
                 reply = await node.request(command, self._ids.next(), sink)
                 is_accepted = isinstance(reply, Receipt)
                 outcome = Outcome.ACCEPTED if is_accepted else Outcome.REFUSED
-            except TradeError:
+            except TradeError as refusal:
                 outcome = Outcome.REFUSED
+                if may_be_sent_again(refusal.code):
+                    continue
             except ConnectionEnded:
                 continue
             finally:

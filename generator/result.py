@@ -115,6 +115,11 @@ class RunResult:
             total.merge(result)
         return total
 
+    @property
+    def unknown(self) -> int:
+        """How many commands have an unknown outcome, the final DUMPLOG counted too."""
+        return self.total().unknown + self.final_dumplog.unknown
+
     def per_command(self) -> dict[str, CommandResult]:
         """Return all commands sent by name, in the course's order, the final DUMPLOG with them."""
         dumplog = CommandResult()
@@ -135,7 +140,7 @@ class RunResult:
             "commands": total.count + final.count,
             "accepted": total.accepted + final.accepted,
             "refused": total.refused + final.refused,
-            "unknown": total.unknown + final.unknown,
+            "unknown": self.unknown,
             "wall_s": self.wall_s,
             "commands_per_s": self.commands_per_s(),
             "latency_ms": {

@@ -86,6 +86,12 @@ class QuoteCache:
         self.counters.fresh += 1
         return held.quote
 
+    def drop(self, quote: Quote) -> None:
+        """Give this price out no more: by a clock that counts it is too old already."""
+        held = self._held.get(quote.symbol)
+        if held is not None and held.quote is quote:
+            del self._held[quote.symbol]
+
     def get(self, symbol: str, user: str) -> Deferred[Quote]:
         """Give the price of `symbol`, asking the source in the name of `user` only if need be.
 

@@ -15,12 +15,13 @@ from twisted.python.failure import Failure
 
 from ledger.entry import Entry, is_same_command, reply_of
 from ledger.rules import PRICED, decide, lapse
-from ledger.store import Store, StoreUnavailable, TriggerName, in_decision_order
+from ledger.store import Store, StoreUnavailable, TriggerName
 from ledger.summary import history_page, summarize
 from ledger.trigger_changes import changed_trigger
 from protocol.errors import Code
 from protocol.fields import is_user
 from protocol.messages import Command, DisplaySummary, DumpLog, Error, Summary, SymbolCommand
+from protocol.quote import Quote
 from quote_proxy.cache import QuoteCache
 from reactor_server.findings import NEED_FINDINGS, Findings
 from reactor_server.lane import Batch, Lane
@@ -140,11 +141,13 @@ class TradingDesk:
         expected_seq, lapse_check_ms = account.seq, account.lapse_check_ms
         entry = decide(account, command, ticket.command_id, now_ms, price)
         if entry is None:
+            if isinstance(price, Quote):
+                self._quotes.drop(price)
             self._wait(seat, ticket, self._findings.find_price(ticket))
             return False
         if account.lapse_check_ms != lapse_check_ms:
             self.lapses.expect(seat.user, account.lapse_check_ms)
-        if isinstance(command, DisplaySummary):
+        if isinstance(command, DisplaySummary) and entry.code is Code.OK:
             ticket.summary = self._summary(seat, ticket, entry.seq, now_ms)
         self._lane_of(seat).add(seat, ticket, entry, expected_seq)
         return True
@@ -168,6 +171,7 @@ class TradingDesk:
         account = seat.account
         waiting = Deferred.fromCoroutine(finding)
         self._waiting.add(waiting)
+        is_at_once = True
 
         def found(result: Any) -> None:
             self._waiting.discard(waiting)
@@ -176,9 +180,11 @@ class TradingDesk:
             # A seat that was given another account meanwhile has been started again by that.
             if seat.account is account:
                 seat.is_waiting = False
-                self._run(seat)
+                if not is_at_once:
+                    self._run(seat)
 
         waiting.addBoth(found)
+        is_at_once = False
 
     def _not_found(self, seat: Seat, ticket: Ticket, failure: Failure) -> None:
         reason = failure.value
@@ -219,7 +225,6 @@ class TradingDesk:
     ) -> None:
         """Answer what is durable; take back and decide again where another writer came first."""
         self._take_back(lane, batch, conflicted)
-        numbers = _Numbers(batch, first_number)
         changed: set[TriggerName] = set()
         for user, decisions in batch.decided.items():
             tickets = batch.seats[user].tickets
@@ -230,7 +235,8 @@ class TradingDesk:
                 if ticket is not None:
                     del tickets[ticket.command_id]
                     if isinstance(ticket.command, DumpLog) and entry.code is Code.OK:
-                        self._on_dump(ticket, entry, lane.name, numbers.of(entry))
+                        number = first_number + batch.place_of(entry)
+                        self._on_dump(ticket, entry, lane.name, number)
                     else:
                         ticket.reply(ticket.summary or reply_of(entry))
         if changed:
@@ -238,7 +244,21 @@ class TradingDesk:
 
     def undone(self, lane: Lane, batch: Batch) -> None:
         """Nothing of the batch may be believed: read its accounts again and ask the journal."""
+        seats = list(batch.seats.values())
         self._take_back(lane, batch, list(batch.seats))
+        self._part_twins(seats)
+
+    def _part_twins(self, seats: list[Seat]) -> None:
+        """Refuse all but the first of several users' commands that share an id.
+
+        In one batch the journal would refuse them all, again and again.
+        """
+        seen: set[bytes] = set()
+        for seat in seats:
+            for ticket in [ticket for ticket in seat.queue if ticket.command_id in seen]:
+                seat.drop(ticket)
+                ticket.reply(_ID_REUSED)
+            seen.update(ticket.command_id for ticket in seat.queue)
 
     def _take_back(self, lane: Lane, batch: Batch, users: Iterable[str]) -> None:
         for user in users:
@@ -263,7 +283,7 @@ class TradingDesk:
         """Answer a command that the journal holds already (SPEC section 1, "Refused")."""
         if not is_same_command(entry, ticket.command):
             ticket.reply(_ID_REUSED)
-        elif isinstance(ticket.command, DisplaySummary):
+        elif isinstance(ticket.command, DisplaySummary) and entry.code is Code.OK:
             ticket.reply(self._summary(seat, ticket, entry.seq, entry.decided_ms))
         elif isinstance(ticket.command, DumpLog) and entry.code is Code.OK:
             self._on_dump(ticket, entry, "", 0)
@@ -276,18 +296,3 @@ class TradingDesk:
         self._loading.close()
         for waiting in list(self._waiting):
             waiting.cancel()
-
-
-class _Numbers:
-    """The numbers that the entries of a durable batch have in its stream; seldom asked for."""
-
-    def __init__(self, batch: Batch, first_number: int) -> None:
-        self._batch = batch
-        self._first_number = first_number
-
-    def of(self, entry: Entry) -> int:
-        """The number of one entry."""
-        writes = self._batch.writes
-        lines = in_decision_order(writes[user] for user in sorted(writes))
-        ids = [line.entry.command_id for line in lines]
-        return self._first_number + ids.index(entry.command_id)

@@ -39,8 +39,12 @@ class Findings:
         if isinstance(ticket.command, DumpLog):
             await self._find_positions(ticket)
         elif isinstance(ticket.command, DisplaySummary):
+            account = seat.account
             before_seq = ticket.command.before_seq or seat.recent_after_seq + 1
-            ticket.older = await self._store.history(seat.user, before_seq, HISTORY_LINES)
+            older = await self._store.history(seat.user, before_seq, HISTORY_LINES)
+            # A seat that was given another account meanwhile needs another page.
+            if seat.account is account:
+                ticket.older = older
 
     async def _find_positions(self, ticket: Ticket) -> None:
         positions = await self._store.positions()

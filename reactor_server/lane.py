@@ -66,6 +66,11 @@ class Batch:
         self.seats.pop(user, None)
         return self.decided.pop(user, [])
 
+    def place_of(self, entry: Entry) -> int:
+        """Where an entry stands in the journal among those of the batch, from 0."""
+        lines = in_decision_order(self.writes[user] for user in sorted(self.writes))
+        return [line.entry.command_id for line in lines].index(entry.command_id)
+
 
 class Lane:
     """One stream's batches, one after the other.
@@ -142,7 +147,7 @@ class Lane:
 
     def _send(self) -> None:
         self._send_call = None
-        if self._in_flight is None and self._open.writes:
+        if self._in_flight is None and self._open.writes and not self._is_closed:
             self._in_flight, self._open = self._open, Batch()
             committing = Deferred.fromCoroutine(self._commit(self._in_flight))
             committing.addErrback(self._broken)

@@ -14,8 +14,8 @@ from twisted.python.failure import Failure
 
 from ledger.entry import Entry
 from ledger.store import Store, StoreUnavailable
-from protocol.messages import Error
-from reactor_server.seat import Seat, Ticket
+from protocol.messages import DisplaySummary, Error
+from reactor_server.seat import HISTORY_LINES, Seat, Ticket
 
 RETRY_S = 0.5
 PATIENCE_S = 10.0
@@ -66,13 +66,25 @@ class Loading:
         known = await self._store.entries_by_id(ids) if ids else {}
         accounts = await self._store.load([seat.user for seat in seats])
         for seat in seats:
+            await self._find_pages(seat, known, accounts[seat.user].seq)
+        for seat in seats:
             seat.sit(accounts[seat.user])
             for ticket in [ticket for ticket in seat.queue if ticket.command_id in known]:
                 seat.drop(ticket)
                 self._on_known(seat, ticket, known[ticket.command_id])
             self._on_loaded(seat)
 
+    async def _find_pages(self, seat: Seat, known: dict[bytes, Entry], seq: int) -> None:
+        """Read the history that a DISPLAY_SUMMARY shows, which is answered afresh."""
+        for ticket in list(seat.queue):
+            command = ticket.command
+            if ticket.command_id in known and isinstance(command, DisplaySummary):
+                before_seq = command.before_seq or seq + 1
+                ticket.older = await self._store.history(seat.user, before_seq, HISTORY_LINES)
+
     def _failed(self, failure: Failure, seats: list[Seat]) -> None:
+        if self._is_closed:
+            return
         refusal = failure.value
         if isinstance(refusal, StoreUnavailable):
             self.log.warn("accounts cannot be read: {why}", why=str(refusal))
@@ -84,8 +96,7 @@ class Loading:
             for ticket in [ticket for ticket in seat.queue if ticket.arrived_s < too_old_s]:
                 seat.drop(ticket)
                 ticket.reply(Error(refusal.code, refusal.message))
-            if not self._is_closed:
-                self._wanted.setdefault(seat.user, seat)
+            self._wanted.setdefault(seat.user, seat)
         self._ended(pause_s=RETRY_S)
 
     def _ended(self, pause_s: float) -> None:

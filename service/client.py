@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from protocol.authentication import ClientLogIn
 from protocol.connection import Unreadable, hello
 from protocol.errors import Code, RemoteProtocolError, TradeError
+from protocol.fields import NO_ID
 from protocol.messages import (
     Chunk,
     Drain,
@@ -150,16 +151,16 @@ class ClientProtocol(WireProtocol):
             self._streams.pop(request_id, None)
             on_reply(message)
         else:
-            self._control_received(message)
+            self._control_received(request_id, message)
 
-    def _control_received(self, message: Message) -> None:
+    def _control_received(self, request_id: bytes, message: Message) -> None:
         if isinstance(message, Welcome):
             self._begin_log_in(message)
         elif isinstance(message, LogInChallenge):
             self._prove(message)
         elif isinstance(message, LoggedIn):
             self._finish(message)
-        elif isinstance(message, Error):
+        elif isinstance(message, Error) and request_id in (NO_ID, _LOG_IN_ID):
             self._fail_log_in(TradeError(_code(message.code), message.message))
         elif isinstance(message, Drain):
             self.is_draining = True

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import clientFromString, serverFromString
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.stdio import StandardIO
@@ -119,7 +120,7 @@ def daemon_service(
             _write_whole(announce, address() + "\n")
 
     def failed(step: str, failure: Failure) -> None:
-        if failure.check(TradeError) is None:
+        if failure.check(TradeError, CannotListenError) is None:
             log.failure("{name} cannot start: {step}", failure, name=name, step=step)
         message = f"{name} cannot start: {step}: {failure.getErrorMessage()}"
         exit_with_failure(reactor, message)

@@ -243,6 +243,15 @@ class TestSlowAndLostReaders(DaemonTests):
         assert isinstance(outcome[0], ConnectionEnded)
         assert self.audit.reader.done == read + 1, "only the closing of the file is left to do"
 
+    def test_a_dump_that_is_being_read_from_the_file_ends_with_its_reader(self) -> None:
+        self.audit.reader.is_stalled = True
+        self.dump(client=self.reader)
+        self.end.abortConnection()
+        settle(self.clock)
+        self.audit.reader.go_on()
+        settle(self.clock)
+        assert self.audit.reader.done == 2, "the chunk under way, and the closing"
+
     def test_a_reader_that_is_gone_waits_for_no_position(self) -> None:
         self.dump(to=9_999, client=self.reader)
         self.end.abortConnection()

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from audit.database import Addition, BadEntries, Database, Gap
+from audit.database import Addition, BadEntries, Database, Gap, connect
 from audit.reading import read_entries
 from ledger.entry import Entry, decode_entry, encode_entry
 from protocol.messages import COMMANDS
@@ -107,6 +107,13 @@ def test_an_entry_that_could_never_be_told_is_not_kept(path: Path, bad: bytes) -
 def test_a_stream_has_a_printable_name(path: Path, name: str) -> None:
     (refusal,) = Database(path).add([Addition(name, 1, plain_entries(1, 1))])
     assert isinstance(refusal, BadEntries)
+
+
+def test_a_commit_waits_for_the_disk(path: Path) -> None:
+    """SQLite's synchronous = FULL is 2; in WAL mode, less would lose commits with the power."""
+    connection = connect(path)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_file_of_another_layout_is_refused(path: Path) -> None:
@@ -235,6 +242,17 @@ def test_one_users_log_is_found_without_reading_the_others(path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE batch SET entries = x'c1' WHERE first_number = 4")
     assert numbers(path, "ann") == [1, 2, 3]
+
+
+def test_what_is_past_the_positions_is_not_even_fetched(path: Path) -> None:
+    database = Database(path)
+    database.add(
+        [Addition(STREAM, 1, plain_entries(1, 3)), Addition(STREAM, 4, [*plain_entries(4, 6)])]
+    )
+    database.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE batch SET entries = x'c1' WHERE first_number = 4")
+    assert numbers(path, positions={STREAM: 3}) == [1, 2, 3]
 
 
 def test_what_is_added_while_it_is_read_does_not_show(path: Path) -> None:

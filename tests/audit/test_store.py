@@ -1,10 +1,12 @@
 """The log's storage on the event loop: shared transactions, failures told, positions awaited."""
 
+import gc
 import sqlite3
+import weakref
 from pathlib import Path
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from audit.database import Database, Gap
@@ -124,5 +126,15 @@ class TestReached(StoreTests):
         given_up.cancel()
         self.append(1, 1)
         settle(self.clock)
-        assert len(gone) == 1
+        assert isinstance(gone[0], CancelledError)
         assert other == [None]
+
+    def test_one_who_gives_up_waiting_is_forgotten(self) -> None:
+        given_up = self.store.reached({"a/0": 1})
+        trace = weakref.ref(given_up)
+        outcome_of(given_up)
+        given_up.cancel()
+        settle(self.clock)
+        del given_up
+        gc.collect()
+        assert trace() is None

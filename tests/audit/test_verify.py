@@ -12,7 +12,7 @@ from audit.replay import Balance, Money
 from audit.verify import FindingKind, verify_dump, verify_entries
 from audit.xml import xml_chunks
 from ledger.entry import Entry, Posting
-from tests.audit.journal import Journal, journal
+from tests.audit.journal import Journal, journal, plain_entry
 
 Log = list[StoredEntry]
 STREAM = "node-1/0"
@@ -147,6 +147,15 @@ def test_an_account_that_the_ledger_lost_is_found(made: Journal) -> None:
     ledger = {user: owned for user, owned in made.ledger.items() if user != "ann"}
     found = verify_entries(made.stored(STREAM), {}, ledger)
     assert {finding.where for finding in found} == {"ann"}
+
+
+def test_a_decision_that_comes_early_and_twice_is_found() -> None:
+    log = [
+        StoredEntry(STREAM, number, plain_entry(seq), False)
+        for number, seq in enumerate((1, 3, 3, 2), 1)
+    ]
+    (finding,) = verify_entries(log, {}, {})
+    assert (finding.kind, finding.what) == (FindingKind.DOUBLED_DECISION, "number 3")
 
 
 # The XML alone.

@@ -59,6 +59,21 @@ async def a_user_whom_another_node_has_made_meanwhile_is_refused(bench: Bench) -
     assert (await stored_state(two.store, "bob"))["cash_cents"] == 5
 
 
+async def a_stale_cancel_takes_no_trigger_away(bench: Bench) -> None:
+    one = await Teller.open(bench.store(), "node-1")
+    two = await Teller.open(bench.store(), "node-2")
+    for user in ("ann", "bob"):
+        await one.open_account(user)
+        await one.run(user, "SET_BUY_AMOUNT", "ABC", 5)
+    writes = await two.load("ann", "bob")
+    for write in writes:
+        two.decide(write, "CANCEL_SET_BUY", "ABC")
+    await one.run("ann", "ADD", 1)
+    assert await two.store.commit(two.stream, writes) == {"ann"}
+    stored = await one.store.load(["ann", "bob"])
+    assert [stored[user].buy_triggers.keys() for user in ("ann", "bob")] == [{"ABC"}, set()]
+
+
 async def a_version_newer_than_the_stored_one_is_refused_too(bench: Bench) -> None:
     teller = await Teller.open(bench.store())
     await teller.open_account("ann")

@@ -231,4 +231,4 @@ class Trading(RuleBasedStateMachine):
 
 
 TradingTests = Trading.TestCase
-TradingTests.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+TradingTests.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)

@@ -152,6 +152,17 @@ def test_an_early_look_finds_nothing_and_sets_the_next_one_right() -> None:
     assert desk.account.lapse_check_ms == START_MS + 60_011
 
 
+@pytest.mark.parametrize(("first", "second"), [("BUY", "SELL"), ("SELL", "BUY")])
+def test_the_next_look_is_when_the_older_of_both_sides_is_too_old(first: str, second: str) -> None:
+    desk = Desk(cash_cents=100, ABC=10)
+    for side in ("BUY", first, second):
+        desk.do(side, "ABC", 1, price=1)
+        desk.now_ms += 10
+    desk.now_ms = START_MS + 60_001
+    assert len(desk.lapse()) == 1
+    assert desk.account.lapse_check_ms == START_MS + 60_011
+
+
 @SIDES
 def test_one_side_may_have_a_thousand_orders_pending_and_not_one_more(side: str) -> None:
     """The desk's own checks would take a second for a thousand orders."""

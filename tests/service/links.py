@@ -11,8 +11,12 @@ from twisted.internet.abstract import FileDescriptor
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionRefusedError
-from twisted.internet.interfaces import IDelayedCall, IProtocol, IProtocolFactory
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IProtocol,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+)
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -168,6 +172,6 @@ class MemoryEndpoint:
             assert protocol is not None
             end.protocol = protocol
         for end in (server, client):
-            end.protocol.makeConnection(end)  # type: ignore[arg-type]
+            end.protocol.makeConnection(end)
         self.clients.append(client)
         connected.callback(client.protocol)

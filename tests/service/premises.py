@@ -26,7 +26,7 @@ from service.client import ClientProtocol, connect
 from service.credentials import Credential, FixedVerifiers, VerifierSource
 from service.server import Link, WireServerFactory
 from service.wire import HEARTBEAT_S
-from tests.service.links import MemoryEndpoint, SocketDouble, BoundedClock, outcome_of
+from tests.service.links import BoundedClock, MemoryEndpoint, SocketDouble, outcome_of
 
 PASSWORD = "correct horse"
 LOG_IN_ID = b"log-in".ljust(16)
@@ -99,7 +99,7 @@ class ServiceDouble:
 class Caller(Protocol):
     """A client that says what the test wants, in whatever order, and keeps what it hears."""
 
-    transport: SocketDouble  # type: ignore[assignment]
+    transport: SocketDouble
 
     def __init__(self) -> None:
         self._connection = Connection(Role.CLIENT)
@@ -128,9 +128,12 @@ class ServerInMemory:
     """A server with a service double behind it."""
 
     def __init__(
-        self, verifiers: VerifierSource = VERIFIERS, heartbeat_s: float = HEARTBEAT_S
+        self,
+        verifiers: VerifierSource = VERIFIERS,
+        heartbeat_s: float = HEARTBEAT_S,
+        clock: BoundedClock | None = None,
     ) -> None:
-        self.clock = BoundedClock()
+        self.clock = clock or BoundedClock()
         self.service = ServiceDouble()
         self.factory = WireServerFactory(
             self.clock, "server-1", self.service, verifiers, b"decoy", heartbeat_s

@@ -54,9 +54,7 @@ class TestConnecting:
         assert client.server == "server-1"
         assert not client.is_lost
 
-    def test_a_wrong_password_is_told_and_the_connection_ends(
-        self, server: ServerInMemory
-    ) -> None:
+    def test_a_wrong_password_is_told_and_the_connection_ends(self, server: ServerInMemory) -> None:
         assert code_of(self.try_to_connect(server, "bench", "wrong")) == Code.LOGIN_FAILED
         assert server.factory.protocols == set()
         assert server.clock.getDelayedCalls() == []
@@ -83,6 +81,7 @@ class TestConnecting:
     def test_a_server_that_speaks_something_else_is_told_apart(self) -> None:
         class Parrot(Protocol):
             def dataReceived(self, data: bytes) -> None:
+                assert self.transport is not None
                 self.transport.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
         clock = BoundedClock()

@@ -109,6 +109,7 @@ class TestWhatCannotBeRead:
             (Add.KIND, b"\xc1", Code.BAD_BODY),
             (Receipt.KIND, encode_body(RECEIPT), Code.UNEXPECTED_MESSAGE),
         ],
+        ids=["unknown kind", "bad body", "not a request"],
     )
     def test_it_is_answered_by_its_id_and_the_connection_goes_on(
         self, server: ServerInMemory, caller: Caller, kind: int, body: bytes, code: Code

@@ -1,10 +1,10 @@
 """What all tests of the trigger service share: nothing may go wrong unseen in the log."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from twisted.logger import globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import implementer
 
 from tests.trigger.floor import Floor
 
@@ -14,7 +14,8 @@ def failures() -> Iterator[list[str]]:
     """The failures logged so far; the test must take out those that it expects."""
     logged: list[str] = []
 
-    def observe(event: dict[str, Any]) -> None:
+    @implementer(ILogObserver)
+    def observe(event: LogEvent) -> None:
         if "log_failure" in event:
             logged.append(event["log_failure"].getErrorMessage())
 

@@ -75,9 +75,9 @@ def test_writes_that_waited_behind_a_lost_one_are_not_taken_for_an_old_writers(
 def test_health_tells_that_the_stream_is_not_known_until_it_is_taken_anew(floor: Floor) -> None:
     desk = floor.open_desk()
     assert desk.service.health().ready
-    desk.store.next_losses = [Loss.BEFORE_COMMIT]
+    desk.store.next_losses = [Loss.BEFORE_COMMIT, Loss.BEFORE_COMMIT]
     floor.arm_buy("ann", "ABC", 1000, 100)
-    floor.clock.pump([0.0] * 4)
+    floor.advance(STEP_S)
     desk.store.is_away = True
     floor.advance(RESYNC_S)
     assert not desk.service.health().ready

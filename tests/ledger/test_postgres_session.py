@@ -1,0 +1,123 @@
+"""One connection to Postgres as `session` keeps it: deadlines, and what is thrown away when.
+
+The server is played by hand here; `postgres_faults` breaks real connections.
+"""
+
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2.errors import CheckViolation
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from ledger.postgres.session import QUESTION_S_MAX, Rows, Session
+from ledger.store import OutcomeUnknown
+
+
+class Psycopg2Connection:
+    """The part of psycopg2's connection that a session looks at."""
+
+    closed = 0
+
+
+class ScriptedConnection:
+    """A txpostgres connection whose answers the test gives."""
+
+    def __init__(self) -> None:
+        self.answers: list[Deferred[Rows]] = []
+        self.closings = 0
+        self.server_side = Psycopg2Connection()
+
+    def runQuery(self, sql: str, parameters: object) -> Deferred[Rows]:
+        self.answers.append(Deferred())
+        return self.answers[-1]
+
+    def pollable(self) -> Psycopg2Connection:
+        return self.server_side
+
+    def close(self) -> None:
+        self.closings += 1
+
+
+class Question:
+    """A session with one question asked, and how it ended."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.connection = ScriptedConnection()
+        self.session = Session(self.clock, self.connection)
+        self.outcome = self.ask()
+
+    def ask(self) -> list[Any]:
+        """Ask once more; the list returned gets the outcome."""
+        outcome: list[Any] = []
+        asked = Deferred.fromCoroutine(self.session.query("SELECT 1"))
+        asked.addErrback(lambda failure: failure.value).addCallback(outcome.append)
+        return outcome
+
+
+def test_an_answer_in_time_is_returned_and_the_connection_stays() -> None:
+    question = Question()
+    question.clock.advance(QUESTION_S_MAX - 0.001)
+    question.connection.answers[0].callback([(1,)])
+    assert question.outcome == [[(1,)]]
+    assert question.clock.getDelayedCalls() == []
+    assert not question.session.is_closed
+
+
+def test_a_server_that_never_answers_is_given_up_at_the_deadline() -> None:
+    question = Question()
+    question.clock.advance(QUESTION_S_MAX)
+    assert isinstance(question.outcome[0], OutcomeUnknown)
+    assert question.session.is_closed
+    assert question.connection.closings == 1
+
+
+def test_an_answer_after_the_deadline_is_dropped() -> None:
+    question = Question()
+    question.clock.advance(QUESTION_S_MAX)
+    question.connection.answers[0].callback([(1,)])
+    assert len(question.outcome) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg2.OperationalError("server closed the connection unexpectedly"),
+        psycopg2.InterfaceError("connection already closed"),
+        ConnectionError("Connection was closed cleanly."),
+    ],
+)
+def test_any_trouble_with_the_connection_leaves_the_outcome_unknown(error: Exception) -> None:
+    question = Question()
+    question.connection.answers[0].errback(Failure(error))
+    assert isinstance(question.outcome[0], OutcomeUnknown)
+    assert str(question.outcome[0]) == str(error)
+    assert question.session.is_closed
+    assert question.connection.closings == 1
+
+
+def test_a_plain_sql_error_is_told_as_it_is_and_the_connection_stays() -> None:
+    question = Question()
+    error = CheckViolation("below zero")
+    question.connection.answers[0].errback(Failure(error))
+    assert question.outcome == [error]
+    assert not question.session.is_closed
+
+
+def test_a_connection_thrown_away_is_asked_nothing_more() -> None:
+    question = Question()
+    question.session.close()
+    assert isinstance(question.ask()[0], OutcomeUnknown)
+    assert len(question.connection.answers) == 1
+
+
+def test_a_connection_that_the_server_ended_counts_as_closed_and_can_still_be_closed() -> None:
+    question = Question()
+    question.connection.server_side.closed = 2
+    assert question.session.is_closed
+    question.session.close()
+    question.session.close()
+    assert question.connection.closings == 1

@@ -1,0 +1,153 @@
+"""Nothing is answered before it is durable, and what comes meanwhile is written together."""
+
+from zlib import crc32
+
+from protocol.errors import Code
+from protocol.messages import Error
+from tests.reactor_server.house import House, Node
+
+LANES = 2
+
+
+def users_of_both_lanes() -> tuple[str, str]:
+    """A user of each of two lanes."""
+    names = [f"user{n}" for n in range(20)]
+    lanes = {crc32(name.encode()) % LANES: name for name in names}
+    return lanes[0], lanes[1]
+
+
+def journalled(node: Node) -> list[list[str]]:
+    """The users of each batch that the node asked to be written."""
+    return [sorted(batch) for batch in node.store.batches]
+
+
+class TestReplies:
+    def test_there_is_none_before_the_commit(self, house: House) -> None:
+        node = house.node()
+        node.store.commits.shut()
+        asked = node.ask("ADD", "ann", 100)
+        house.pass_time(5)
+        assert node.store.commits.kept == 1
+        assert asked.answers == []
+        node.store.commits.open()
+        house.turn()
+        assert asked.receipt.seq == 1
+        assert asked.receipt.total_cents == 100
+
+    def test_a_refusal_waits_for_its_commit_as_well(self, house: House) -> None:
+        node = house.node()
+        node.store.commits.shut()
+        asked = node.ask("BUY", "ann", "ABC", 100)
+        assert asked.answers == []
+        node.store.commits.open()
+        house.turn()
+        assert asked.code == Code.UNKNOWN_USER
+        assert [entry.code for entry in house.journal("ann")] == [Code.UNKNOWN_USER]
+
+    def test_they_go_to_whoever_asked_and_carry_the_journals_numbers(self, house: House) -> None:
+        node = house.node()
+        asked = [node.send("ADD", "ann", 100 + n) for n in range(5)]
+        house.turn()
+        assert [each.receipt.seq for each in asked] == [1, 2, 3, 4, 5]
+        assert [each.receipt.total_cents for each in asked] == [100, 101, 102, 103, 104]
+        assert [each.receipt.decided_ms for each in asked] == [
+            entry.decided_ms for entry in house.journal("ann")
+        ]
+
+    def test_a_command_is_carried_out_though_its_client_is_gone(self, house: House) -> None:
+        node = house.node()
+        node.customer.is_lost = True
+        node.ask("ADD", "ann", 100)
+        assert house.account("ann").cash_cents == 100
+
+
+class TestBatches:
+    def test_commands_of_one_turn_share_one(self, house: House) -> None:
+        node = house.node()
+        node.ask("ADD", "ann", 1)
+        node.ask("ADD", "bob", 1)
+        node.store.batches.clear()
+        for user in ("bob", "ann", "bob"):
+            node.send("ADD", user, 1)
+        house.turn()
+        assert journalled(node) == [["ann", "bob"]]
+        assert len(node.store.batches[0]["bob"]) == 2
+
+    def test_one_is_in_flight_and_what_comes_meanwhile_is_the_next(self, house: House) -> None:
+        node = house.node()
+        node.store.commits.shut()
+        first = node.ask("ADD", "ann", 1)
+        later = [node.ask("ADD", user, 1) for user in ("bob", "ann", "carl", "bob")]
+        house.pass_time(1)
+        assert journalled(node) == [["ann"]]
+        node.store.commits.open_once()
+        house.turn()
+        assert first.receipt.seq == 1
+        assert [each.answers for each in later] == [[], [], [], []]
+        assert journalled(node) == [["ann"], ["ann", "bob", "carl"]]
+        node.store.commits.open()
+        house.turn()
+        assert [each.receipt.seq for each in later] == [1, 2, 1, 2]
+        assert len(node.store.batches) == 2
+
+    def test_each_lane_has_its_own(self, house: House) -> None:
+        node = house.node(lanes=LANES)
+        one, other = users_of_both_lanes()
+        node.store.commits.shut()
+        asked = node.send("ADD", one, 1), node.send("ADD", other, 1)
+        house.turn()
+        assert sorted(journalled(node)) == sorted([[one], [other]])
+        node.store.commits.open_once()
+        house.turn()
+        assert sorted(len(each.answers) for each in asked) == [0, 1]
+        node.ask("ADD", one, 1)
+        node.ask("ADD", other, 1)
+        node.store.commits.open()
+        house.turn()
+        assert {stream: len(entries) for stream, entries in house.ledger.stream_entries.items()} == {
+            "node-1/0": 2,
+            "node-1/1": 2,
+        }
+
+    def test_a_price_that_is_waited_for_holds_no_batch_up(self, house: House) -> None:
+        node = house.node()
+        node.ask("ADD", "ann", 10_000)
+        waiting = node.ask("BUY", "ann", "XYZ", 500)
+        assert node.ask("ADD", "bob", 1).receipt.seq == 1
+        assert waiting.answers == []
+
+
+class TestShipping:
+    def test_what_is_written_goes_on_to_the_audit_log_and_nothing_before(
+        self, house: House
+    ) -> None:
+        node = house.node()
+        node.store.commits.shut()
+        for user in ("bob", "ann"):
+            node.ask("ADD", user, 1)
+        shipped = node.shipped["node-1/0"]
+        assert shipped.is_started
+        assert shipped.entries == []
+        node.store.commits.open()
+        house.turn()
+        assert shipped.entries == house.ledger.stream_entries["node-1/0"]
+        assert len(shipped.entries) == 2
+
+    def test_a_node_that_starts_again_goes_on_with_the_next_number(self, house: House) -> None:
+        house.node().ask("ADD", "ann", 1)
+        house.nodes.clear()
+        again = house.node()
+        assert again.name == "node-1"
+        again.ask("ADD", "ann", 1)
+        assert again.shipped["node-1/0"].entries == [
+            None,
+            house.ledger.stream_entries["node-1/0"][1],
+        ]
+
+
+def test_a_request_that_is_no_command_is_answered_so(house: House) -> None:
+    node = house.node()
+    node.assembly.service.request_received(node.customer, b"r".ljust(16), Error(1, "odd"))
+    ((answered_id, error),) = node.customer.answers
+    assert isinstance(error, Error)
+    assert (answered_id, error.code) == (b"r".ljust(16), Code.UNKNOWN_KIND)
