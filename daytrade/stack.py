@@ -140,7 +140,7 @@ class LocalStack:
         """Bring the schema up to date, and let in who may log in."""
         try:
             connection = psycopg2.connect(self.dsn)
-        except psycopg2.OperationalError as error:
+        except psycopg2.Error as error:
             raise StackError(f"Postgres cannot be reached: {str(error).strip()}") from None
         try:
             migrate(connection)

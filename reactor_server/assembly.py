@@ -93,7 +93,7 @@ class NodeAssembly:
 
     async def drain(self) -> None:
         """Wait until every command that was taken is answered."""
-        while not self.desk.is_idle:
+        while not (self.desk.is_idle and self.dumping.is_idle):
             await deferLater(self._clock, _POLL_S)
 
     async def flush(self) -> None:

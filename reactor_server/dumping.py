@@ -46,6 +46,11 @@ class Dumping:
         self._going_on: set[Deferred[Any]] = set()
         self._daemons: dict[Link, set[ClientProtocol]] = {}
 
+    @property
+    def is_idle(self) -> bool:
+        """No dump is going on."""
+        return not self._going_on
+
     def start(self, ticket: Ticket, entry: Entry, stream: str, number: int) -> None:
         """Stream the log to whoever holds the ticket, and then answer it.
 
@@ -68,7 +73,8 @@ class Dumping:
         except CancelledError:
             raise
         except TradeError as error:
-            link.reply(ticket.command_id, Error(error.code, error.message))
+            self.log.warn("a DUMPLOG was not carried out: {why}", why=str(error))
+            link.reply(ticket.command_id, _told(error))
         except (ConnectError, ConnectionEnded) as error:
             self.log.warn("the audit daemon cannot be reached: {why}", why=str(error))
             link.reply(ticket.command_id, _UNAVAILABLE)
@@ -79,14 +85,22 @@ class Dumping:
     async def _stream(self, link: Link, ticket: Ticket, stream: str, number: int) -> None:
         daemon = await connect(self._endpoint, self._clock, "trade-server", self._credential)
         self._daemons.setdefault(link, set()).add(daemon)
+        self.congestion_changed(link)
         try:
-            await daemon.request(
-                await self._request(ticket, stream, number),
-                on_chunk=lambda data: link.push(ticket.command_id, Chunk(data)),
-            )
+            request = await self._request(ticket, stream, number)
+            if not link.is_lost:
+                await daemon.request(
+                    request, on_chunk=lambda data: link.push(ticket.command_id, Chunk(data))
+                )
         finally:
-            self._daemons.get(link, set()).discard(daemon)
+            self._forget(link, daemon)
             daemon.close()
+
+    def _forget(self, link: Link, daemon: ClientProtocol) -> None:
+        daemons = self._daemons.get(link, set())
+        daemons.discard(daemon)
+        if not daemons:
+            self._daemons.pop(link, None)
 
     async def _request(self, ticket: Ticket, stream: str, number: int) -> Dump:
         positions = ticket.positions
@@ -118,6 +132,13 @@ class Dumping:
         """End all dumps."""
         for dump in list(self._going_on):
             dump.cancel()
+
+
+def _told(error: TradeError) -> Error:
+    """What the client may know: not what the daemon has against us."""
+    if error.code in (Code.AUDIT_UNAVAILABLE, Code.STORE_UNAVAILABLE):
+        return Error(error.code, error.message)
+    return _UNAVAILABLE
 
 
 _UNAVAILABLE = Error(Code.AUDIT_UNAVAILABLE, "the audit log cannot be had now: ask again later")

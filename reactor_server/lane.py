@@ -66,6 +66,13 @@ class Batch:
         self.seats.pop(user, None)
         return self.decided.pop(user, [])
 
+    def put_in_doubt(self) -> None:
+        """Remember that only the journal knows whether these commands were carried out."""
+        for decisions in self.decided.values():
+            for ticket, _ in decisions:
+                if ticket is not None:
+                    ticket.is_in_doubt = True
+
     def place_of(self, entry: Entry) -> int:
         """Where an entry stands in the journal among those of the batch, from 0."""
         lines = in_decision_order(self.writes[user] for user in sorted(self.writes))
@@ -162,6 +169,7 @@ class Lane:
             self._finish(lambda: self._on_undone(self, batch))
         except (OutcomeUnknown, StoreUnavailable) as trouble:
             self.log.warn("{lane}: outcome unknown: {why}", lane=self.name, why=str(trouble))
+            batch.put_in_doubt()
             if await self._reopen():
                 self._finish(lambda: self._on_undone(self, batch))
         else:

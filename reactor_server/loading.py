@@ -72,6 +72,8 @@ class Loading:
             for ticket in [ticket for ticket in seat.queue if ticket.command_id in known]:
                 seat.drop(ticket)
                 self._on_known(seat, ticket, known[ticket.command_id])
+            for ticket in seat.queue:
+                ticket.is_in_doubt = False
             self._on_loaded(seat)
 
     async def _find_pages(self, seat: Seat, known: dict[bytes, Entry], seq: int) -> None:
@@ -93,9 +95,10 @@ class Loading:
             refusal = StoreUnavailable("see the server's log")
         too_old_s = self._clock.seconds() - PATIENCE_S
         for seat in seats:
-            for ticket in [ticket for ticket in seat.queue if ticket.arrived_s < too_old_s]:
-                seat.drop(ticket)
-                ticket.reply(Error(refusal.code, refusal.message))
+            for ticket in list(seat.queue):
+                if ticket.arrived_s < too_old_s and not ticket.is_in_doubt:
+                    seat.drop(ticket)
+                    ticket.reply(Error(refusal.code, refusal.message))
             self._wanted.setdefault(seat.user, seat)
         self._ended(pause_s=RETRY_S)
 

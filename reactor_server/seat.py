@@ -23,6 +23,7 @@ class Ticket:
     """One command on its way: who asked, and what has been found out for it so far.
 
     :ivar links: who asked; several when a client sent it again before the answer.
+    :ivar is_in_doubt: it may have been carried out; the journal must be asked before any answer.
     :ivar price: what asking for a price has come to.
     :ivar older: DISPLAY_SUMMARY: the page of history read for it.
     :ivar positions: DUMPLOG: how far all streams had come when it was asked for.
@@ -33,6 +34,7 @@ class Ticket:
         "arrived_s",
         "command",
         "command_id",
+        "is_in_doubt",
         "links",
         "older",
         "positions",
@@ -45,6 +47,7 @@ class Ticket:
         self.command = command
         self.links = [link]
         self.arrived_s = arrived_s
+        self.is_in_doubt = False
         self.price: Quote | NoPrice | None = None
         self.older: list[Entry] | None = None
         self.positions: dict[str, Position] | None = None

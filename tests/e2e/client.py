@@ -12,7 +12,20 @@ from uuid import uuid4
 from protocol.authentication import ClientLogIn
 from protocol.connection import Connection, Unreadable, hello
 from protocol.fields import NO_ID
-from protocol.messages import Chunk, Error, LoggedIn, LogInChallenge, Message, Ping, Pong, Welcome
+from protocol.messages import (
+    Chunk,
+    DisplaySummary,
+    DumpLog,
+    Error,
+    LoggedIn,
+    LogInChallenge,
+    Message,
+    Ping,
+    Pong,
+    Receipt,
+    Summary,
+    Welcome,
+)
 from protocol.states import Role
 
 LOG_IN_ID = b"log-in".ljust(16)
@@ -89,6 +102,19 @@ class Client:
                 chunks.append(message.data)
             elif answered_id == request_id:
                 return message
+
+    def summary(self, user: str, before_seq: int = 0) -> Summary:
+        """DISPLAY_SUMMARY."""
+        summary = self.ask(DisplaySummary(user, 9, before_seq))
+        assert isinstance(summary, Summary)
+        return summary
+
+    def dumplog(self, user: str, filename: str = "log") -> bytes:
+        """DUMPLOG, in one piece."""
+        chunks: list[bytes] = []
+        receipt = self.ask(DumpLog(user, 9, filename), chunks=chunks)
+        assert isinstance(receipt, Receipt), receipt
+        return b"".join(chunks)
 
     def __enter__(self) -> Self:
         return self

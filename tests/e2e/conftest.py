@@ -11,7 +11,22 @@ import pytest
 from protocol.messages import Add, Receipt
 from tests.daytrade.conftest import temporary_traversable_dir
 from tests.e2e.client import Client
-from tests.e2e.stack import RunningStack, running_stack
+from tests.e2e.logs import REFERENCE
+from tests.e2e.stack import RunningStack, daytrade, running_stack
+
+
+@pytest.fixture(scope="session")
+def one_user_file() -> Iterator[Path]:
+    """The course's smallest workload, or one like it: 100 lines of one user."""
+    real = REFERENCE / "1userWorkLoad"
+    if real.exists():
+        yield real
+        return
+    with temporary_traversable_dir() as directory:
+        made = directory / "1user"
+        daytrade("workload", "synth", "--users", "1", "--commands", "100", "-o", made)
+        yield made
+
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
@@ -34,7 +49,7 @@ def client(stack: RunningStack) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def symbols() -> Iterator[str]:
-    return map("".join, product(ascii_uppercase, repeat=3))
+    return (f"E{first}{second}" for first, second in product(ascii_uppercase, repeat=2))
 
 
 @pytest.fixture

@@ -27,10 +27,11 @@ def processes_of(directory: Path) -> dict[int, list[str]]:
     return found
 
 
-def pid_of(directory: Path, *words: str) -> int:
-    """The pid of the one process of the directory that has these words on its command line."""
-    [pid] = [pid for pid, line in processes_of(directory).items() if set(words) <= set(line)]
-    return pid
+def pid_of(directory: Path, *words: str) -> int | None:
+    """The process of the directory that has these words on its command line, if it is there."""
+    pids = [pid for pid, line in processes_of(directory).items() if set(words) <= set(line)]
+    assert len(pids) <= 1, pids
+    return pids[0] if pids else None
 
 
 def wait_until(holds: Callable[[], bool], what: str, limit_s: float = 20.0) -> None:

@@ -9,24 +9,16 @@ from protocol.messages import (
     Add,
     Buy,
     CommitBuy,
-    DisplaySummary,
     DumpLog,
     Error,
     Receipt,
     Refused,
-    Summary,
 )
 from tests.e2e.client import Client
 from tests.e2e.logs import read_log
 from tests.e2e.stack import RunningStack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgres]
-
-
-def summary_of(client: Client, user: str, before_seq: int = 0) -> Summary:
-    summary = client.ask(DisplaySummary(user, 9, before_seq))
-    assert isinstance(summary, Summary)
-    return summary
 
 
 def test_a_command_sent_again_to_the_other_node_is_answered_alike_and_carried_out_once(
@@ -37,7 +29,7 @@ def test_a_command_sent_again_to_the_other_node_is_answered_alike_and_carried_ou
         first = client.ask(Add(user, 2, 25_00), command_id)
     with stack.client("node-2") as client:
         assert client.ask(Add(user, 2, 25_00), command_id) == first
-        assert summary_of(client, user).cash_cents == 1_025_00
+        assert client.summary(user).cash_cents == 1_025_00
 
 
 def test_a_refusal_is_final_for_its_id_on_every_node(
@@ -60,7 +52,7 @@ def test_an_id_that_stood_for_another_command_is_refused(
         error = other.ask(Add(user, 2, 26_00), command_id)
         assert isinstance(error, Error)
         assert error.code == Code.ID_REUSED
-        assert summary_of(other, user).cash_cents == 1_025_00
+        assert other.summary(user).cash_cents == 1_025_00
 
 
 def test_what_one_node_did_the_other_one_builds_on(
@@ -72,7 +64,7 @@ def test_what_one_node_did_the_other_one_builds_on(
     assert (bought.price_cents, bought.shares, bought.total_cents) == (10_00, 3, 30_00)
     with stack.client("node-2") as other:
         assert isinstance(other.ask(CommitBuy(user, 3)), Receipt)
-    summary = summary_of(client, user)
+    summary = client.summary(user)
     assert (summary.cash_cents, summary.reserve_cents) == (970_00, 0)
     assert [(line.symbol, line.shares) for line in summary.holdings] == [(symbol, 3)]
 
@@ -83,23 +75,21 @@ def test_the_history_pages_back_to_the_first_command_without_gap_or_overlap(
     for number in range(2, 46):
         client.ask(Add(user, number, number))
     seen: list[int] = []
-    page = summary_of(client, user)
+    page = client.summary(user)
     while True:
         seen += [line.transaction_num for line in page.history if line.name == "ADD"]
         if not page.history_before_seq:
             break
         assert page.history[-1].seq == page.history_before_seq
-        page = summary_of(client, user, page.history_before_seq)
+        page = client.summary(user, page.history_before_seq)
     assert seen == list(range(45, 0, -1))
 
 
 def test_a_users_own_log_is_streamed_and_holds_nobody_elses_records(
     client: Client, user: str
 ) -> None:
-    chunks: list[bytes] = []
     client.ask(Add(f"other-{user}", 1, 1_00))
-    assert isinstance(client.ask(DumpLog(user, 7, "mine.xml"), chunks=chunks), Receipt)
-    records = read_log(b"".join(chunks))
+    records = read_log(client.dumplog(user, "mine.xml"))
     assert {record.fields["username"] for record in records} == {user}
     assert [record.kind for record in records] == [
         "userCommand",
@@ -114,9 +104,7 @@ def test_everybodys_log_is_for_the_administrator_alone(stack: RunningStack, clie
     error = client.ask(DumpLog("", 7, "all.xml"))
     assert isinstance(error, Error)
     assert error.code == Code.NOT_PERMITTED
-    chunks: list[bytes] = []
     with stack.client(role="administrator") as administrator:
-        assert isinstance(administrator.ask(DumpLog("", 7, "all.xml"), chunks=chunks), Receipt)
-    last = read_log(b"".join(chunks))[-1].fields
+        last = read_log(administrator.dumplog(""))[-1].fields
     assert last["command"] == "DUMPLOG"
     assert "username" not in last

@@ -9,17 +9,14 @@ from protocol.messages import (
     Buy,
     Command,
     CommitBuy,
-    DisplaySummary,
-    DumpLog,
     Receipt,
     SetBuyAmount,
     SetBuyTrigger,
     SetSellAmount,
     SetSellTrigger,
-    Summary,
 )
 from tests.e2e.client import Client
-from tests.e2e.logs import LogRecord, read_log
+from tests.e2e.logs import read_log
 from tests.e2e.process_table import wait_until
 from tests.e2e.stack import RunningStack
 
@@ -37,18 +34,6 @@ def firings(stack: RunningStack, user: str) -> int:
     return sum(stored.entry.cause is Cause.FIRING for stored in read_entries(path, user))
 
 
-def summary_of(client: Client, user: str) -> Summary:
-    summary = client.ask(DisplaySummary(user, 8))
-    assert isinstance(summary, Summary)
-    return summary
-
-
-def log_of(client: Client, user: str) -> list[LogRecord]:
-    chunks: list[bytes] = []
-    assert isinstance(client.ask(DumpLog(user, 9, "log"), chunks=chunks), Receipt)
-    return read_log(b"".join(chunks))
-
-
 def test_an_armed_buy_fires_once_and_its_rest_goes_back_to_cash(
     stack: RunningStack, client: Client, user: str, symbol: str
 ) -> None:
@@ -59,7 +44,7 @@ def test_an_armed_buy_fires_once_and_its_rest_goes_back_to_cash(
         SetBuyTrigger(user, 3, symbol, 12_00),
     )
     wait_until(lambda: firings(stack, user) > 0, "the buy fires")
-    summary = summary_of(client, user)
+    summary = client.summary(user)
     assert (summary.cash_cents, summary.reserve_cents) == (900_00, 0)
     assert [(line.symbol, line.shares) for line in summary.holdings] == [(symbol, 10)]
     assert summary.triggers == []
@@ -67,7 +52,9 @@ def test_an_armed_buy_fires_once_and_its_rest_goes_back_to_cash(
     assert [(line.price_cents, line.shares, line.transaction_num) for line in fired] == [
         (10_00, 10, 3)
     ]
-    events = [record.fields for record in log_of(client, user) if record.kind == "systemEvent"]
+    events = [
+        record.fields for record in read_log(client.dumplog(user)) if record.kind == "systemEvent"
+    ]
     assert [
         (event["command"], event["stockSymbol"], event["funds"], event["transactionNum"])
         for event in events
@@ -87,14 +74,14 @@ def test_an_armed_sell_fires_once_and_shares_too_many_go_back_to_the_holding(
         SetSellTrigger(user, 5, symbol, 9_00),
     )
     wait_until(lambda: firings(stack, user) > 0, "the sell fires")
-    summary = summary_of(client, user)
+    summary = client.summary(user)
     assert (summary.cash_cents, summary.reserve_cents) == (950_00, 0)
     assert [(line.symbol, line.shares) for line in summary.holdings] == [(symbol, 5)]
     assert summary.triggers == []
     assert [line.name for line in summary.history].count("SET_SELL_TRIGGER (fired)") == 1
     added = [
         record.fields["funds"]
-        for record in log_of(client, user)
+        for record in read_log(client.dumplog(user))
         if record.kind == "accountTransaction" and record.fields["action"] == "add"
     ]
     assert added == ["1000.00", "50.00"]
@@ -119,5 +106,5 @@ def test_a_price_that_is_not_met_leaves_the_trigger_armed(
     )
     wait_until(lambda: firings(stack, other) > 0, "the other trigger fires")
     assert firings(stack, user) == 0
-    [trigger] = summary_of(client, user).triggers
+    [trigger] = client.summary(user).triggers
     assert (trigger.amount_cents, trigger.price_cents) == (50_00, 9_99)

@@ -15,7 +15,7 @@ from ledger import rules
 from ledger.account import Account
 from ledger.entry import Entry
 from ledger.postgres.store import PostgresStore
-from ledger.store import AccountWrite, OutcomeUnknown, StoreUnavailable, TriggerName
+from ledger.store import AccountWrite, Fenced, OutcomeUnknown, StoreUnavailable, TriggerName
 from tests.ledger.contract_triggers import ANN_BUYS
 from tests.ledger.postgres_bench import PostgresBench
 from tests.ledger.teller import START_MS, Teller, entries_of, stored_state
@@ -73,6 +73,17 @@ async def a_writer_killed_between_two_commits_writes_no_more_until_it_is_opened_
     again = await Teller.open(teller.store)
     await again.run("ann", "ADD", 7)
     assert (await stored_state(again.store, "ann"))["cash_cents"] == 1_007
+
+
+async def a_writer_that_lost_count_is_fenced(bench: PostgresBench) -> None:
+    """It did not hear of its last write, and must not number another one the same."""
+    teller = await Teller.open(bench.store())
+    await teller.open_account("ann")
+    teller.stream.last_number -= 1
+    (write,) = await teller.load("ann")
+    teller.decide(write, "ADD", 5)
+    assert await _raises(Fenced, teller.store.commit(teller.stream, [write]))
+    assert len(await entries_of(teller.store, "ann")) == 1
 
 
 async def readers_find_new_connections_after_theirs_were_killed(bench: PostgresBench) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from psycopg2.errors import LockNotAvailable
 from twisted.internet.defer import Deferred, gatherResults
 
 from ledger import rules
@@ -77,6 +78,25 @@ async def settling_beside_a_node_is_never_refused(bench: PostgresBench) -> None:
         assert [entry.seq for entry in await entries_of(node.store, "ann")] == list(
             range(1, int(str(stored["seq"])) + 1)
         )
+
+
+async def an_account_is_locked_while_it_is_decided_about(bench: PostgresBench) -> None:
+    clerk = await Teller.open(bench.store(), "triggers")
+    await clerk.open_account("ann", 1)
+    onlooker = bench.connect()
+    was_locked: list[bool] = []
+
+    def decide(account: Account) -> list[Entry]:
+        with onlooker.cursor() as cursor:
+            try:
+                cursor.execute("SELECT 1 FROM account WHERE user_name = 'ann' FOR UPDATE NOWAIT")
+            except LockNotAvailable:
+                was_locked.append(True)
+        return []
+
+    await clerk.store.settle(clerk.stream, ["ann"], decide)
+    assert was_locked == [True]
+    onlooker.close()
 
 
 async def two_who_settle_a_user_that_nobody_had_both_come_through(bench: PostgresBench) -> None:

@@ -6,6 +6,8 @@ and the accounts are what it tells.
 
 from typing import Any, cast
 
+from twisted.internet.defer import Deferred
+
 from ledger.account import Account
 from ledger.entry import Cause, Entry, decode_entry
 from ledger.memory_store import MemoryLedger, MemoryStore
@@ -88,11 +90,12 @@ class Shipped:
     """What a node handed over for the audit daemon, in the place of a shipper.
 
     :ivar entries: what was shipped, with its number; None where it was passed over.
-    :ivar is_slow: the daemon does not have it all yet.
+    :ivar acknowledged: fires when the daemon has it all.
     """
 
     def __init__(self) -> None:
         self.entries: list[bytes | None] = []
+        self.acknowledged: Deferred[None] = Deferred()
         self.is_started = False
         self.is_stopped = False
 
@@ -101,6 +104,9 @@ class Shipped:
 
     async def stop(self) -> None:
         self.is_stopped = True
+
+    async def drain(self) -> None:
+        await self.acknowledged
 
     def advance_to(self, last_number: int) -> None:
         self.entries += [None] * (last_number - len(self.entries))
@@ -111,7 +117,7 @@ class Shipped:
 
 
 class Node:
-    """One node of the house, started."""
+    """One node of the house."""
 
     def __init__(self, house: "House", name: str, lanes: int) -> None:
         self.house = house
@@ -132,7 +138,6 @@ class Node:
             lambda: self.fenced.append(name),
             lanes,
         )
-        assert outcome_of(self.assembly.start()) == [None]
 
     def _make_shipper(self, stream: str) -> Any:
         self.shipped[stream] = Shipped()
@@ -192,8 +197,9 @@ class House:
         return self._numbers
 
     def node(self, lanes: int = 1) -> Node:
-        """One node more."""
+        """One node more, started."""
         self.nodes.append(Node(self, f"node-{len(self.nodes) + 1}", lanes))
+        assert outcome_of(self.nodes[-1].assembly.start()) == [None]
         return self.nodes[-1]
 
     def turn(self) -> None:

@@ -37,6 +37,10 @@ class PriceCounter:
     def _quote(self, symbol: str, user: str, price_cents: int) -> Quote:
         return Quote(symbol, price_cents, self._now_ms(), f"key{len(self.asked)}=", user)
 
+    def is_waiting(self, symbol: str) -> bool:
+        """Whether a hit on a symbol waits."""
+        return symbol in self._waiting
+
     def answer(self, symbol: str, price_cents: int) -> None:
         """Answer the hit on a symbol that waits."""
         _, user = next(each for each in reversed(self.asked) if each[0] == symbol)

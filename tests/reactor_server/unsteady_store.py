@@ -78,7 +78,7 @@ class UnsteadyStore(MemoryStore):
     :ivar fates: what becomes of the next commits; the rest is written.
     :ivar is_away: nothing can be asked.
     :ivar trouble: raised by the next commit.
-    :ivar latency: awaited by every question.
+    :ivar latency: awaited by every question, by that for the time on the way back too.
     """
 
     def __init__(self, ledger: MemoryLedger) -> None:
@@ -120,6 +120,12 @@ class UnsteadyStore(MemoryStore):
         await self.loading.passed()
         await self._ask("load")
         return await super().load(users)
+
+    async def now_ms(self) -> int:
+        await self._ask("now_ms")
+        now_ms = await super().now_ms()
+        await self.latency()
+        return now_ms
 
     async def open_stream(self, name: str) -> Stream:
         await self._ask("open_stream")

@@ -35,6 +35,17 @@ def test_a_trigger_whose_announcement_was_lost_is_found_by_the_next_resync(floor
     assert len(floor.entries(Cause.FIRING, "ann")) == 1
 
 
+def test_an_announced_cancellation_ends_the_watch_at_once(floor: Floor) -> None:
+    """The price lapses between the cancellation and the next resync, and is not asked for."""
+    floor.open_desk()
+    floor.advance(RESYNC_S / 2)
+    floor.arm_buy("ann", "ABC", 1000, 50)
+    floor.advance(WINDOW_S - 1.0)
+    floor.node.do("CANCEL_SET_BUY", "ann", "ABC")
+    floor.advance(WINDOW_S)
+    assert floor.board.asked == [("ABC", "ann")]
+
+
 def test_it_listens_anew_after_the_line_of_announcements_broke(floor: Floor) -> None:
     desk = floor.open_desk()
     desk.subscriptions[0].is_closed = True

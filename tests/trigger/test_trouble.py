@@ -154,6 +154,7 @@ class TestStopped:
         desk = floor.open_desk()
         done(desk.service.stop())
         floor.arm_buy("bob", "XYZ", 1000, 200)
+        floor.arm_buy("bob", "ABC", 1000, 100)
         floor.advance(2 * WINDOW_S)
         assert floor.board.asked == [("ABC", "ann")]
         assert floor.entries(Cause.FIRING) == []

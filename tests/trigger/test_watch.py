@@ -137,6 +137,14 @@ def test_a_price_that_is_not_to_be_had_is_asked_for_again_after_a_pause(watched:
     assert watched.prices == [(200, 2), (100, 1)]
 
 
+def test_wanting_it_during_the_pause_does_not_cut_the_pause_short(watched: Watched) -> None:
+    watched.board.silent.add("ABC")
+    watched.watch.want("ABC")
+    watched.advance(RETRY_S - 0.25)
+    watched.watch.want("ABC")
+    assert watched.asked == ["ABC"]
+
+
 def test_it_watches_on_when_a_price_brings_its_listener_into_trouble(
     watched: Watched, failures: list[str]
 ) -> None:
