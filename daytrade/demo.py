@@ -37,10 +37,11 @@ async def demonstrate(reactor: Any) -> int:
         lambda: progress_on(Console(stderr=True), reactor, len(lines)),
     )
     print_report(report.result, Console())
-    return _tell_proofs(report)
+    return tell_proofs(report)
 
 
-def _tell_proofs(report: LocalReport) -> int:
+def tell_proofs(report: LocalReport) -> int:
+    """Say what a run has proved and what not; returns the exit code, 0 if everything holds."""
     result, log = report.result, report.log
     total = result.total()
     fired = sum(len(firings) for firings in log.firings.values())

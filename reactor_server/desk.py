@@ -224,7 +224,7 @@ class TradingDesk:
         self, lane: Lane, batch: Batch, first_number: int, conflicted: frozenset[str]
     ) -> None:
         """Answer what is durable; take back and decide again where another writer came first."""
-        self._take_back(lane, batch, conflicted)
+        self._take_back(lane, batch, sorted(conflicted))
         changed: set[TriggerName] = set()
         for user, decisions in batch.decided.items():
             tickets = batch.seats[user].tickets

@@ -50,12 +50,14 @@ def test_a_directory_in_use_is_named_and_left_alone(stack: RunningStack, client:
 def test_a_port_in_use_is_named_and_nothing_is_left(
     stack: RunningStack, client: Client, directory: Path
 ) -> None:
-    """The node is the last one to start, so that all the others have to be stopped again."""
+    """The first port that the other stack wants, after its database, is that of a double's
+    control, the fourth in a row.
+    """
     port = stack.port("its control")
-    done = daytrade("up", "--port", str(port), environment={"TMPDIR": str(directory)})
+    done = daytrade("up", "--port", str(port - 3), environment={"TMPDIR": str(directory)})
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert done.stderr.startswith("daytrade: node-1 ended before it was ready")
+    assert done.stderr.startswith("daytrade: legacy-quotes ended before it was ready")
     assert f"Couldn't listen on 127.0.0.1:{port}: " in done.stderr.splitlines()[-1]
     assert processes_of(directory) == {}
     assert list(directory.iterdir()) == []

@@ -63,9 +63,7 @@ def check(figures: dict[str, Any], file: Path, directory: Path, nodes: int) -> N
     assert [path.name for path in directory.iterdir()] == ["logs"]
 
 
-@pytest.mark.parametrize(
-    ("nodes", "outstanding", "delay"), [(1, 1, "none"), (1, 16, "course"), (2, 16, "none")]
-)
+@pytest.mark.parametrize(("nodes", "outstanding", "delay"), [(1, 1, "none"), (2, 16, "course")])
 def test_the_one_user_file_comes_out_whole(
     one_user_file: Path, directory: Path, nodes: int, outstanding: int, delay: str
 ) -> None:
@@ -81,16 +79,6 @@ def test_many_users_over_two_nodes_come_out_whole(directory: Path) -> None:
     made = daytrade("workload", "synth", "--users", "50", "--commands", "2000", "-o", file)
     assert made.returncode == 0, made.stderr
     check(run_locally(file, directory, 2, 4, "none"), file, directory, 2)
-
-
-def test_a_file_with_bad_lines_is_played_without_them(directory: Path) -> None:
-    file, logs = directory / "bad", directory / "logs"
-    file.write_text("[1] ADD,anna,10.00 \nrubbish\n[3] FOO,anna \n[4] ADD,anna,1e3 \n[5] ADD,ben,1")
-    done = daytrade("workload", "run", file, "--local", "--json", logs)
-    assert done.returncode == 0
-    assert json.loads(logs.read_text())["commands"] == 2
-    for position in (2, 3, 4):
-        assert f"{file}:{position}: " in done.stderr
 
 
 def test_ctrl_c_in_the_middle_of_a_run_leaves_nothing_behind(directory: Path) -> None:

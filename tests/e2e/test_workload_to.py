@@ -69,6 +69,22 @@ def test_a_wrong_name_or_password_ends_the_run_before_it_began(
     ]
 
 
+def test_lines_that_make_no_sense_are_told_and_the_others_played(
+    stack: RunningStack, directory: Path
+) -> None:
+    file, figures = directory / "workload", directory / "figures"
+    file.write_text("[1] ADD,anna,10.00 \nrubbish\n[3] FOO,anna \n[4] ADD,anna,1e3 \n[5] ADD,ben,1")
+    done = daytrade(
+        *("workload", "run", file, "--json", figures, "--to", node(stack, "node-1")),
+        *("--password-file", stack.secret("workload")),
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(figures.read_text())["accepted"] == 2
+    assert [line.partition(": ")[0] for line in done.stderr.splitlines()[:3]] == [
+        f"{file}:{position}" for position in (2, 3, 4)
+    ]
+
+
 def test_where_no_node_listens_the_reason_is_told(stack: RunningStack, one_user_file: Path) -> None:
     done = daytrade(
         *("workload", "run", one_user_file, "--to", f"tcp:127.0.0.1:{free_base_port()}"),

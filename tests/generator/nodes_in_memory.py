@@ -96,6 +96,11 @@ class NodeInMemory:
         self.endpoint.is_down = False
 
     @property
+    def link(self) -> Link:
+        """Who gave the last command."""
+        return self._links[-1]
+
+    @property
     def connections(self) -> list[SocketDouble]:
         """The clients' ends of all connections so far."""
         return self.endpoint.clients

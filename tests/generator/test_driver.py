@@ -42,7 +42,9 @@ class TestOrder:
             node.reply(answered)
             playground.turn()
         assert done == [None]
-        assert [each.command for each in playground.settled] == [l.command for l in adds(ANNA, 40)]
+        assert [each.command for each in playground.settled] == [
+            line.command for line in adds(ANNA, 40)
+        ]
 
     def test_answers_in_another_order_let_the_next_ones_out_in_order(self) -> None:
         playground = opened(outstanding=3)
@@ -101,6 +103,7 @@ class TestOutcomes:
 
     def test_a_latency_runs_from_the_first_sending(self) -> None:
         playground = opened()
+        playground.clock.pass_time(5)
         playground["node-1"].answer = lambda _: Error(Code.INTERNAL, "later")
         playground.play(adds(ANNA, 1))
         playground.clock.pass_time(1.5, 0.1)

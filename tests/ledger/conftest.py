@@ -1,7 +1,7 @@
 """What the tests of the ledger share: one PostgreSQL, and assertions that tell as much as in tests.
 
-Making and starting a server takes a second, so one serves the whole session; each test gets a copy
-of its database. It need not be durable: no test here pulls its plug.
+Making and starting a server takes a second, so one serves the whole session. It need not be
+durable: no test here pulls its plug.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ pytest.register_assert_rewrite(
 
 @pytest.fixture(scope="session")
 def ledger_dsn() -> Iterator[str]:
-    """The DSN of a database that has the ledger's schema and nothing in it: to be copied."""
+    """The DSN of a database that has the schema and stays empty: to be copied, not written to."""
     with (
         temporary_traversable_dir() as directory,
         EmbeddedPostgres(directory / "postgres", {"fsync": "off"}) as postgres,

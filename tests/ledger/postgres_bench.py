@@ -1,4 +1,4 @@
-"""What tests of the store in Postgres are given: a ledger in a database of its own.
+"""What tests of the store in Postgres are given: an empty ledger, and ways to break it.
 
 The modules of the contract that only Postgres must keep, and `postgres_contract`, import this.
 """
@@ -16,7 +16,7 @@ from ledger.store import Store, TriggerName
 
 
 class PostgresBench:
-    """A ledger in a database of its own."""
+    """A ledger in a database that nobody else uses."""
 
     def __init__(self, reactor: IReactorTime, dsn: str) -> None:
         self.reactor = reactor
@@ -55,6 +55,19 @@ class PostgresBench:
     async def pause(self) -> None:
         """Let the reactor do what it has to, before a condition is looked at again."""
         await deferLater(self.reactor, 0.005)
+
+    def clear(self) -> None:
+        """Leave nothing of an earlier test: no connection, no lock and no row."""
+        self.kill_backends()
+        connection = self.connect()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT string_agg(tablename, ',') FROM pg_tables "
+                "WHERE schemaname = 'public' AND tablename <> 'schema_migration'"
+            )
+            (tables,) = cursor.fetchone() or ("",)
+            cursor.execute(f"TRUNCATE {tables} RESTART IDENTITY")
+        connection.close()
 
     def close(self) -> None:
         for store in self._stores:

@@ -4,8 +4,8 @@
 
     python -m tests.ledger.postgres_contract DSN
 
-DSN names a database that has the schema; each test gets a copy of its own. For each one a line of
-JSON tells its name and, where it failed, how.
+DSN names a database that has the schema; the tests use a copy, emptied for each one. A line of JSON
+tells the name of each and, where it failed, how.
 """
 
 import json
@@ -27,8 +27,10 @@ TEST_S_MAX = 20.0
 
 
 async def _run(reactor: IReactorTime, dsn: str, out: TextIO) -> None:
-    for number, (name, test) in enumerate(POSTGRES_CONTRACT.items()):
-        bench = PostgresBench(reactor, copy_database(dsn, f"contract_{number}"))
+    contract_dsn = copy_database(dsn, "contract")
+    for name, test in POSTGRES_CONTRACT.items():
+        bench = PostgresBench(reactor, contract_dsn)
+        bench.clear()
         failure = None
         try:
             await Deferred.fromCoroutine(test(bench)).addTimeout(TEST_S_MAX, reactor)

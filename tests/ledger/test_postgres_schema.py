@@ -24,7 +24,15 @@ JOURNAL = "INSERT INTO journal VALUES ('{user}', {seq}, '{command_id}', 1, 1, ''
 
 @pytest.fixture
 def connection(ledger_dsn: str) -> Iterator[Connection]:
-    """A connection to a new database with the schema."""
+    """A connection to a database with the schema; nothing is committed there."""
+    connection = psycopg2.connect(ledger_dsn)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def own_connection(ledger_dsn: str) -> Iterator[Connection]:
+    """A connection to a database of its own with the schema, which may be changed."""
     connection = psycopg2.connect(copy_database(ledger_dsn, f"schema_{uuid4().hex}"))
     yield connection
     connection.close()
@@ -35,42 +43,44 @@ def test_the_migrations_are_numbered_without_gaps() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_a_second_migration_finds_nothing_to_do(connection: Connection) -> None:
-    assert migrate(connection) == []
+def test_a_second_migration_finds_nothing_to_do(own_connection: Connection) -> None:
+    assert migrate(own_connection) == []
 
 
-def test_only_what_is_missing_is_applied(connection: Connection) -> None:
+def test_only_what_is_missing_is_applied(own_connection: Connection) -> None:
     wanted = [*shipped_migrations(), Migration(1_000, "1000_more.sql", "CREATE TABLE more ()")]
-    assert migrate(connection, wanted) == ["1000_more.sql"]
-    assert _rows(connection, "SELECT * FROM more") == []
-    assert migrate(connection, wanted) == []
+    assert migrate(own_connection, wanted) == ["1000_more.sql"]
+    assert _rows(own_connection, "SELECT * FROM more") == []
+    assert migrate(own_connection, wanted) == []
 
 
-def test_a_migration_that_changed_after_it_was_applied_is_refused(connection: Connection) -> None:
+def test_a_migration_that_changed_after_it_was_applied_is_refused(
+    own_connection: Connection,
+) -> None:
     first, *others = shipped_migrations()
     changed = replace(first, sql=first.sql + "-- a word more\n")
     with pytest.raises(SchemaError, match=first.name):
-        migrate(connection, [changed, *others])
-    assert migrate(connection) == []
+        migrate(own_connection, [changed, *others])
+    assert migrate(own_connection) == []
 
 
-def test_a_database_newer_than_this_version_is_refused(connection: Connection) -> None:
-    migrate(connection, [*shipped_migrations(), Migration(1_000, "1000_more.sql", "SELECT 1")])
+def test_a_database_newer_than_this_version_is_refused(own_connection: Connection) -> None:
+    migrate(own_connection, [*shipped_migrations(), Migration(1_000, "1000_more.sql", "SELECT 1")])
     with pytest.raises(SchemaError, match="newer version of DayTrade"):
-        migrate(connection)
+        migrate(own_connection)
 
 
-def test_migrations_are_applied_all_or_none(connection: Connection) -> None:
+def test_migrations_are_applied_all_or_none(own_connection: Connection) -> None:
     more = [
         Migration(1_000, "1000_more.sql", "CREATE TABLE more ()"),
         Migration(1_001, "1001_wrong.sql", "SELECT * FROM nothing_of_this_name"),
     ]
     with pytest.raises(UndefinedTable):
-        migrate(connection, [*shipped_migrations(), *more])
+        migrate(own_connection, [*shipped_migrations(), *more])
     with pytest.raises(UndefinedTable):
-        _rows(connection, "SELECT * FROM more")
-    connection.rollback()
-    assert migrate(connection) == []
+        _rows(own_connection, "SELECT * FROM more")
+    own_connection.rollback()
+    assert migrate(own_connection) == []
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """What all tests of the node share: the house, which must be in order at the end."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from twisted.logger import globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import implementer
 
 from tests.reactor_server.house import House
+from tests.reactor_server.log_keeper import LogKeeper
 
 
 @pytest.fixture
@@ -14,7 +15,8 @@ def failures() -> Iterator[list[str]]:
     """The failures logged so far; the test must take out those that it expects."""
     logged: list[str] = []
 
-    def observe(event: dict[str, Any]) -> None:
+    @implementer(ILogObserver)
+    def observe(event: LogEvent) -> None:
         if "log_failure" in event:
             logged.append(event["log_failure"].getErrorMessage())
 
@@ -32,3 +34,9 @@ def house(failures: list[str]) -> Iterator[House]:
     house = House()
     yield house
     house.check()
+
+
+@pytest.fixture
+def keeper(house: House) -> LogKeeper:
+    """The audit daemon of the house."""
+    return LogKeeper(house.audit)

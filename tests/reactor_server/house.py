@@ -1,7 +1,7 @@
 """A trading house in memory: nodes that share one ledger, a quote server, an audit daemon.
 
-For the tests of `reactor_server` only. Invariant, held at the end of each test: the journal is whole
-and the accounts are what it tells.
+For the tests of `reactor_server` only. Invariant, held at the end of each test: the journal is
+whole and the accounts are what it tells.
 """
 
 from typing import Any, cast
@@ -11,79 +11,16 @@ from twisted.internet.defer import Deferred
 from ledger.account import Account
 from ledger.entry import Cause, Entry, decode_entry
 from ledger.memory_store import MemoryLedger, MemoryStore
-from protocol.authentication import AccessRole
-from protocol.messages import COMMANDS, Chunk, Command, Error, Message, Receipt, Refused, Summary
+from protocol.messages import COMMANDS, Command
 from reactor_server.assembly import NodeAssembly
-
 from tests.ledger.replay import Replay
+from tests.reactor_server.customer import Asked, Customer
 from tests.reactor_server.price_counter import PriceCounter
 from tests.reactor_server.unsteady_store import UnsteadyStore
 from tests.service.links import BoundedClock, outcome_of
 from tests.service.premises import ServerInMemory, credential
 
 START_MS = 1_700_000_000_000
-
-
-class Customer:
-    """A logged-in client, as the node sees it.
-
-    :ivar answers: what was answered, to which id, in order.
-    """
-
-    def __init__(self, name: str = "bench", role: AccessRole = AccessRole.WORKLOAD) -> None:
-        self.name = name
-        self.role = role
-        self.is_lost = False
-        self.is_congested = False
-        self.answers: list[tuple[bytes, Message]] = []
-        self.chunks: list[bytes] = []
-
-    def reply(self, request_id: bytes, message: Message) -> None:
-        self.answers.append((request_id, message))
-
-    def push(self, request_id: bytes, message: Message) -> None:
-        assert isinstance(message, Chunk)
-        self.chunks.append(message.data)
-
-
-class Asked:
-    """A command that somebody has sent, and what came of it."""
-
-    def __init__(self, customer: Customer, command_id: bytes, command: Command) -> None:
-        self.customer = customer
-        self.command_id = command_id
-        self.command = command
-        self._seen = len(customer.answers)
-
-    @property
-    def answers(self) -> list[Message]:
-        """All answers since it was asked, oldest first."""
-        since = self.customer.answers[self._seen :]
-        return [message for answered_id, message in since if answered_id == self.command_id]
-
-    @property
-    def answer(self) -> Message:
-        """The answer, of which there must be exactly one."""
-        (answer,) = self.answers
-        return answer
-
-    @property
-    def receipt(self) -> Receipt:
-        """The answer to a command that was carried out."""
-        assert isinstance(self.answer, Receipt), self.answer
-        return self.answer
-
-    @property
-    def summary(self) -> Summary:
-        """The answer to a DISPLAY_SUMMARY."""
-        assert isinstance(self.answer, Summary), self.answer
-        return self.answer
-
-    @property
-    def code(self) -> int:
-        """How a command ended that was not carried out."""
-        assert isinstance(self.answer, Refused | Error), self.answer
-        return self.answer.code
 
 
 class Shipped:
@@ -161,9 +98,7 @@ class Node:
         """Send the same command once more."""
         return self.send_as(asked.command_id, asked.command, by or self.customer)
 
-    def ask(
-        self, name: str, user: str, *arguments: str | int, by: Customer | None = None
-    ) -> Asked:
+    def ask(self, name: str, user: str, *arguments: str | int, by: Customer | None = None) -> Asked:
         """Send a command, and let happen what needs no time to pass."""
         asked = self.send(name, user, *arguments, by=by)
         self.house.turn()
@@ -258,5 +193,3 @@ class House:
 
 def _assert_in_order(times_ms: list[int]) -> None:
     assert times_ms == sorted(times_ms)
-
-

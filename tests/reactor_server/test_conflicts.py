@@ -48,9 +48,7 @@ class TestDecidingAgain:
         assert node.ask("SET_BUY_AMOUNT", "ann", "XYZ", 100).code == Code.INSUFFICIENT_FUNDS
         assert house.account("ann").reserve_cents == 100
 
-    def test_a_summary_of_a_stale_account_does_not_stand(
-        self, node: Node, elsewhere: Node
-    ) -> None:
+    def test_a_summary_of_a_stale_account_does_not_stand(self, node: Node, elsewhere: Node) -> None:
         elsewhere.ask("ADD", "ann", 10)
         summary = node.ask("DISPLAY_SUMMARY", "ann").summary
         assert (summary.seq, summary.cash_cents) == (3, 110)

@@ -4,6 +4,7 @@ from zlib import crc32
 
 from protocol.errors import Code
 from protocol.messages import Error
+from tests.reactor_server.customer import Customer
 from tests.reactor_server.house import House, Node
 
 LANES = 2
@@ -90,6 +91,26 @@ class TestBatches:
         assert [each.receipt.seq for each in later] == [1, 2, 1, 2]
         assert len(node.store.batches) == 2
 
+    def test_only_one_is_in_flight_though_an_answer_brings_the_next_command_at_once(
+        self, house: House
+    ) -> None:
+        node = house.node()
+        for user in ("ann", "bob", "carl"):
+            node.ask("ADD", user, 1)
+        node.store.batches.clear()
+        node.store.commits.shut()
+        eager = Customer()
+        node.ask("ADD", "ann", 1, by=eager)
+
+        def go_on() -> None:
+            node.send("ADD", "bob", 1)
+
+        eager.on_answer = go_on
+        node.store.commits.open_once()
+        node.send("ADD", "carl", 1)
+        house.turn()
+        assert journalled(node) == [["ann"], ["bob"]]
+
     def test_each_lane_has_its_own(self, house: House) -> None:
         node = house.node(lanes=LANES)
         one, other = users_of_both_lanes()
@@ -104,7 +125,9 @@ class TestBatches:
         node.ask("ADD", other, 1)
         node.store.commits.open()
         house.turn()
-        assert {stream: len(entries) for stream, entries in house.ledger.stream_entries.items()} == {
+        assert {
+            stream: len(entries) for stream, entries in house.ledger.stream_entries.items()
+        } == {
             "node-1/0": 2,
             "node-1/1": 2,
         }

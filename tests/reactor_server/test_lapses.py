@@ -60,9 +60,7 @@ class TestByItself:
         house.pass_time(30)
         assert [entry.seq for entry in house.lapses("ann")] == [4, 5]
 
-    def test_a_node_that_reads_the_account_later_sees_to_it(
-        self, house: House, node: Node
-    ) -> None:
+    def test_a_node_that_reads_the_account_later_sees_to_it(self, house: House, node: Node) -> None:
         node.ask("BUY", "ann", "ABC", 1_000)
         outcome_of(node.assembly.close())
         heir = house.node()

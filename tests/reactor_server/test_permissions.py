@@ -5,7 +5,8 @@ import pytest
 from protocol.authentication import AccessRole
 from protocol.errors import Code
 from protocol.messages import Error, Refused
-from tests.reactor_server.house import Customer, House, Node
+from tests.reactor_server.customer import Customer
+from tests.reactor_server.house import House, Node
 
 
 @pytest.fixture

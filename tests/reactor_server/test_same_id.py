@@ -4,7 +4,8 @@ import pytest
 
 from protocol.errors import Code
 from protocol.messages import COMMANDS, Add, Command, Error
-from tests.reactor_server.house import Customer, House, Node
+from tests.reactor_server.customer import Customer
+from tests.reactor_server.house import House, Node
 
 
 @pytest.fixture
@@ -90,9 +91,7 @@ class TestAfterwards:
         assert elsewhere.ask_again(asked).receipt == asked.receipt
         assert house.account("ann").cash_cents == 160
 
-    def test_what_shared_its_batch_is_answered_all_the_same(
-        self, house: House, node: Node
-    ) -> None:
+    def test_what_shared_its_batch_is_answered_all_the_same(self, house: House, node: Node) -> None:
         asked = node.ask("ADD", "ann", 50)
         sent = [node.send("ADD", user, 1) for user in ("ann", "bob")]
         again = node.send_again(asked, by=Customer())

@@ -144,3 +144,21 @@ class TestWriting:
         house.pass_time(5)
         assert asked.receipt.seq == 3
         assert house.count(asked) == 1
+
+    def test_once_the_journal_has_said_no_it_may_be_told_to_come_again(
+        self, house: House, node: Node
+    ) -> None:
+        node.ask("QUOTE", "ann", "ABC")
+        node.store.fates = [Fate.LOST]
+        asked = node.ask("ADD", "ann", 1)
+        node.store.commits.shut()
+        house.pass_time(1)
+        house.node().ask("ADD", "ann", 1_000)
+        node.store.loading.shut()
+        node.store.commits.open()
+        house.turn()
+        node.store.is_away = True
+        node.store.loading.open()
+        house.pass_time(PATIENCE_S + 5)
+        assert asked.code == Code.STORE_UNAVAILABLE
+        assert house.count(asked) == 0

@@ -5,7 +5,8 @@ import pytest
 from protocol.errors import Code
 from protocol.messages import HistoryLine, HoldingLine, OrderLine, Summary, TriggerLine
 from reactor_server.seat import HISTORY_LINES
-from tests.reactor_server.house import START_MS, Asked, Customer, House, Node
+from tests.reactor_server.customer import Asked, Customer
+from tests.reactor_server.house import START_MS, House, Node
 
 
 @pytest.fixture

@@ -75,6 +75,8 @@ class UnsteadyStore(MemoryStore):
     :ivar batches: the commits that were asked for: the users, with the entries of each.
     :ivar loads: the users of each `load`.
     :ivar calls: how often each other question was asked.
+    :ivar conflicts: users who were refused because somebody else had come first.
+    :ivar in_doubt: commits that were lost, or written unseen.
     :ivar fates: what becomes of the next commits; the rest is written.
     :ivar is_away: nothing can be asked.
     :ivar trouble: raised by the next commit.
@@ -89,6 +91,8 @@ class UnsteadyStore(MemoryStore):
         self.batches: list[dict[str, list[Entry]]] = []
         self.loads: list[list[str]] = []
         self.calls: Counter[str] = Counter()
+        self.conflicts = 0
+        self.in_doubt = 0
         self.fates: list[Fate] = []
         self.is_away = False
         self.trouble: Exception | None = None
@@ -110,7 +114,10 @@ class UnsteadyStore(MemoryStore):
         if trouble is not None:
             raise trouble
         if fate is Fate.WRITTEN:
-            return await super().commit(stream, leaving)
+            conflicted = await super().commit(stream, leaving)
+            self.conflicts += len(conflicted)
+            return conflicted
+        self.in_doubt += 1
         if fate is Fate.UNSEEN:
             await super().commit(copy.copy(stream), leaving)
         raise OutcomeUnknown("no answer")

@@ -11,10 +11,12 @@ from twisted.python.failure import Failure
 
 from protocol.authentication import AccessRole, ClientLogIn, make_verifier
 from protocol.connection import Connection, Unreadable, hello
+from protocol.errors import Code
 from protocol.fields import NO_ID
 from protocol.messages import (
     Add,
     Command,
+    Error,
     Health,
     LoggedIn,
     LogInChallenge,
@@ -123,6 +125,15 @@ class Caller(Protocol):
         """What was heard last."""
         return self.heard[-1]
 
+    @property
+    def farewell(self) -> Code:
+        """Why the server ended the connection."""
+        answered_id, error = self.last
+        assert isinstance(error, Error)
+        assert answered_id == NO_ID
+        assert self.is_lost
+        return Code(error.code)
+
 
 class ServerInMemory:
     """A server with a service double behind it."""
@@ -180,6 +191,12 @@ class ServerInMemory:
         assert isinstance(self.log_in(caller, name), LoggedIn)
         caller.heard.clear()
         return caller
+
+    def ask(self, caller: Caller, *numbers: int) -> None:
+        """Let a client send requests with these ids."""
+        for number in numbers:
+            caller.say(add(), request_id(number))
+        self.turn()
 
     def client(self, name: str = "bench") -> ClientProtocol:
         """The project's own client, logged in."""

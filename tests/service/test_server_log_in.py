@@ -1,10 +1,8 @@
 """Who gets in: hello, log-in, and what happens to whoever does neither."""
 
 import pytest
-from twisted.internet.defer import Deferred
 
-from ledger.store import StoreUnavailable
-from protocol.authentication import AccessRole, ClientLogIn, Verifier
+from protocol.authentication import AccessRole, ClientLogIn
 from protocol.codec import encode_body
 from protocol.errors import Code
 from protocol.fields import NO_ID
@@ -22,33 +20,13 @@ from protocol.messages import (
     Welcome,
 )
 from service.credentials import FixedVerifiers
-from service.server import LOG_IN_S_MAX, LOG_IN_TRIES_MAX, OUTSTANDING_MAX
-from tests.service.premises import LOG_IN_ID, ROLES, Caller, ServerInMemory, add, request_id
+from service.server import LOG_IN_TRIES_MAX, OUTSTANDING_MAX
+from tests.service.premises import LOG_IN_ID, ROLES, ServerInMemory, add, request_id
 
 
 def frame(message: Message, request_id: bytes = NO_ID) -> bytes:
     """What a client sends that keeps to no state."""
     return encode_frame(message.KIND, request_id, encode_body(message))
-
-
-def farewell(caller: Caller) -> Code:
-    """Why the server ended the connection."""
-    answered_id, error = caller.last
-    assert answered_id == NO_ID
-    assert isinstance(error, Error)
-    assert caller.is_lost
-    return Code(error.code)
-
-
-class PendingVerifiers:
-    """A source that answers when the test says so."""
-
-    def __init__(self) -> None:
-        self.asked: list[Deferred[Verifier | None]] = []
-
-    async def verifier_for(self, name: str) -> Verifier | None:
-        self.asked.append(Deferred())
-        return await self.asked[-1]
 
 
 class TestHello:
@@ -65,14 +43,14 @@ class TestHello:
         caller = server.caller()
         caller.say(Hello(2, 9, "from the future"))
         server.turn()
-        assert farewell(caller) == Code.VERSION_UNSUPPORTED
+        assert caller.farewell == Code.VERSION_UNSUPPORTED
 
     def test_a_second_hello_ends_the_connection(self) -> None:
         server = ServerInMemory()
         caller = server.greeted()
         caller.transport.write(frame(Hello(1, 1, "again")))
         server.turn()
-        assert farewell(caller) == Code.UNEXPECTED_MESSAGE
+        assert caller.farewell == Code.UNEXPECTED_MESSAGE
 
     @pytest.mark.parametrize("message", [add(), LogIn("SCRAM-SHA-256", "n,,n=ann,r=x")])
     def test_nothing_may_come_before_the_hello(self, message: Message) -> None:
@@ -80,7 +58,7 @@ class TestHello:
         caller = server.caller()
         caller.transport.write(frame(message, request_id(1)))
         server.turn()
-        assert farewell(caller) == Code.UNEXPECTED_MESSAGE
+        assert caller.farewell == Code.UNEXPECTED_MESSAGE
         assert server.service.requests == []
 
 
@@ -100,7 +78,7 @@ class TestLogIn:
         caller = server.greeted()
         caller.transport.write(frame(add(), request_id(1)))
         server.turn()
-        assert farewell(caller) == Code.UNEXPECTED_MESSAGE
+        assert caller.farewell == Code.UNEXPECTED_MESSAGE
         assert server.service.requests == []
 
     def test_after_a_wrong_password_the_client_may_try_again(self) -> None:
@@ -143,7 +121,7 @@ class TestLogIn:
             server.log_in(caller, "ann", "wrong")
             assert not caller.is_lost
         server.log_in(caller, "ann", "wrong")
-        assert farewell(caller) == Code.LOGIN_FAILED
+        assert caller.farewell == Code.LOGIN_FAILED
 
     @pytest.mark.parametrize(
         "first", [LogIn("PLAIN", "n,,n=ann,r=x"), LogIn("SCRAM-SHA-256", "nonsense")]
@@ -155,7 +133,7 @@ class TestLogIn:
             assert not caller.is_lost
             caller.say(first, LOG_IN_ID)
             server.turn()
-        assert farewell(caller) == Code.LOGIN_FAILED
+        assert caller.farewell == Code.LOGIN_FAILED
 
     def test_who_is_logged_in_may_not_do_it_again_but_may_go_on(self) -> None:
         server = ServerInMemory()
@@ -167,68 +145,6 @@ class TestLogIn:
         assert isinstance(error, Error)
         assert (answered_id, error.code) == (request_id(1), Code.UNEXPECTED_MESSAGE)
         assert server.service.ids == [request_id(2)]
-
-
-class TestSlowness:
-    def test_whoever_does_not_log_in_is_let_go(self) -> None:
-        server = ServerInMemory()
-        caller = server.greeted()
-        server.clock.pass_time(LOG_IN_S_MAX - 1)
-        assert not caller.is_lost
-        server.clock.pass_time(1)
-        assert farewell(caller) == Code.TOO_SLOW
-
-    def test_who_logged_in_in_time_stays(self) -> None:
-        server = ServerInMemory()
-        caller = server.logged_in()
-        server.clock.pass_time(LOG_IN_S_MAX + 1)
-        assert not caller.is_lost
-        assert caller.heard == []
-
-    def test_a_look_up_that_takes_too_long_ends_the_connection_and_is_given_up(self) -> None:
-        verifiers = PendingVerifiers()
-        server = ServerInMemory(verifiers)
-        caller = server.greeted()
-        caller.say(ClientLogIn("ann", "x").first(), LOG_IN_ID)
-        server.clock.pass_time(LOG_IN_S_MAX)
-        assert farewell(caller) == Code.TOO_SLOW
-        assert verifiers.asked[0].called
-
-    def test_a_client_that_leaves_during_the_look_up_leaves_nothing_behind(self) -> None:
-        verifiers = PendingVerifiers()
-        server = ServerInMemory(verifiers)
-        caller = server.greeted()
-        caller.say(ClientLogIn("ann", "x").first(), LOG_IN_ID)
-        server.turn()
-        caller.transport.abortConnection()
-        server.turn()
-        assert verifiers.asked[0].called
-        assert server.factory.protocols == set()
-        assert server.clock.getDelayedCalls() == []
-
-
-class TestLookingUp:
-    def fail_with(self, failure: Exception) -> Caller:
-        verifiers = PendingVerifiers()
-        server = ServerInMemory(verifiers)
-        caller = server.greeted()
-        caller.say(ClientLogIn("ann", "x").first(), LOG_IN_ID)
-        server.turn()
-        verifiers.asked[0].errback(failure)
-        server.turn()
-        return caller
-
-    def test_a_store_that_is_away_is_told_and_the_client_may_try_again(self) -> None:
-        caller = self.fail_with(StoreUnavailable("down"))
-        answered_id, error = caller.last
-        assert isinstance(error, Error)
-        assert (answered_id, error.code) == (LOG_IN_ID, Code.STORE_UNAVAILABLE)
-        assert not caller.is_lost
-
-    def test_any_other_trouble_ends_the_connection_and_tells_no_secret(self) -> None:
-        caller = self.fail_with(RuntimeError("secret"))
-        assert farewell(caller) == Code.INTERNAL
-        assert "secret" not in str(caller.last)
 
 
 class TestHealth:
@@ -256,7 +172,7 @@ class TestHealth:
         server.turn()
         caller.transport.write(frame(add(), request_id(2)))
         server.turn()
-        assert farewell(caller) == Code.UNEXPECTED_MESSAGE
+        assert caller.farewell == Code.UNEXPECTED_MESSAGE
 
 
 def test_an_empty_accept_file_lets_nobody_in() -> None:

@@ -1,4 +1,4 @@
-"""What a logged-in client may ask, how much at a time, and how it is answered and let go."""
+"""What a logged-in client asks is passed on, answered under its id, and ended in order."""
 
 import pytest
 
@@ -6,32 +6,9 @@ from protocol.codec import encode_body
 from protocol.errors import Code
 from protocol.fields import NO_ID
 from protocol.framing import encode_frame
-from protocol.messages import Add, Chunk, Drain, Error, HealthRequest, LoggedIn, Receipt
-from service.wire import BUFFERED_BYTES_MAX, CONGESTED_S_MAX
+from protocol.messages import Add, Chunk, Drain, Error, LoggedIn, Receipt
+from service.wire import BUFFERED_BYTES_MAX
 from tests.service.premises import RECEIPT, Caller, ServerInMemory, add, request_id
-
-WINDOW = 8
-"""A window small enough to be filled by a test."""
-
-LARGE = Chunk(bytes(40_000))
-"""Two of them, unread, are more than a socket holds."""
-
-
-@pytest.fixture
-def server() -> ServerInMemory:
-    return ServerInMemory()
-
-
-@pytest.fixture
-def caller(server: ServerInMemory) -> Caller:
-    return server.logged_in()
-
-
-def ask(server: ServerInMemory, caller: Caller, *numbers: int) -> None:
-    """Send requests with these ids."""
-    for number in numbers:
-        caller.say(add(), request_id(number))
-    server.turn()
 
 
 class TestAnswers:
@@ -50,7 +27,7 @@ class TestAnswers:
     def test_a_reply_carries_the_id_of_its_request_whatever_the_order(
         self, server: ServerInMemory, caller: Caller
     ) -> None:
-        ask(server, caller, 1, 2)
+        server.ask(caller, 1, 2)
         server.service.answer(1, Receipt(2, 20))
         server.service.answer(0, Receipt(1, 10))
         server.turn()
@@ -62,7 +39,7 @@ class TestAnswers:
     def test_all_replies_of_one_turn_leave_in_one_write(
         self, server: ServerInMemory, caller: Caller
     ) -> None:
-        ask(server, caller, *range(50))
+        server.ask(caller, *range(50))
         socket = caller.transport.peer
         socket.writes.clear()
         for number in range(50):
@@ -78,7 +55,7 @@ class TestAnswers:
         self, server: ServerInMemory, caller: Caller
     ) -> None:
         """Otherwise a dump would pile up in memory before the socket could say that it is full."""
-        ask(server, caller, 1)
+        server.ask(caller, 1)
         link = server.service.requests[0][0]
         link.push(request_id(1), Chunk(bytes(BUFFERED_BYTES_MAX)))
         link.push(request_id(1), Chunk(b"more"))
@@ -89,7 +66,7 @@ class TestAnswers:
     def test_an_answer_to_a_client_that_has_left_is_dropped(
         self, server: ServerInMemory, caller: Caller
     ) -> None:
-        ask(server, caller, 1)
+        server.ask(caller, 1)
         caller.transport.abortConnection()
         server.turn()
         (lost,) = server.service.lost
@@ -115,7 +92,7 @@ class TestWhatCannotBeRead:
         self, server: ServerInMemory, caller: Caller, kind: int, body: bytes, code: Code
     ) -> None:
         caller.transport.write(encode_frame(kind, request_id(1), body))
-        ask(server, caller, 2)
+        server.ask(caller, 2)
         ((answered_id, error),) = caller.heard
         assert isinstance(error, Error)
         assert (answered_id, error.code) == (request_id(1), code)
@@ -135,145 +112,11 @@ class TestWhatCannotBeRead:
         assert caller.is_lost
 
 
-class TestTheWindow:
-    @pytest.fixture(autouse=True)
-    def _small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("service.server.OUTSTANDING_MAX", WINDOW)
-
-    def test_a_full_window_stops_the_reading_until_half_is_answered(
-        self, server: ServerInMemory, caller: Caller
-    ) -> None:
-        socket = caller.transport.peer
-        ask(server, caller, *range(WINDOW - 1))
-        assert socket.is_reading
-        ask(server, caller, WINDOW - 1)
-        assert not socket.is_reading
-        ask(server, caller, WINDOW)
-        assert len(server.service.requests) == WINDOW
-        for number in range(WINDOW // 2):
-            server.service.answer(number)
-            server.turn()
-            assert not socket.is_reading
-        server.service.answer(WINDOW // 2)
-        server.turn()
-        assert socket.is_reading
-        assert len(server.service.requests) == WINDOW + 1
-
-    def test_health_takes_no_place_in_it(self, server: ServerInMemory, caller: Caller) -> None:
-        for number in range(2 * WINDOW):
-            caller.say(HealthRequest(), request_id(number))
-        server.turn()
-        assert caller.transport.peer.is_reading
-        assert len(caller.heard) == 2 * WINDOW
-
-    def test_each_client_has_a_window_of_its_own(
-        self, server: ServerInMemory, caller: Caller
-    ) -> None:
-        other = server.logged_in()
-        ask(server, caller, *range(WINDOW))
-        assert not caller.transport.peer.is_reading
-        assert other.transport.peer.is_reading
-        ask(server, other, 1)
-        assert server.factory.outstanding == WINDOW + 1
-
-    def test_a_part_of_an_answer_does_not_open_it(
-        self, server: ServerInMemory, caller: Caller
-    ) -> None:
-        ask(server, caller, *range(WINDOW))
-        link = server.service.requests[0][0]
-        for number in range(WINDOW):
-            link.push(request_id(number), Chunk(b"part"))
-        server.turn()
-        assert not caller.transport.peer.is_reading
-
-    def test_a_window_that_empties_for_a_client_that_does_not_read_stays_shut(
-        self, server: ServerInMemory, caller: Caller
-    ) -> None:
-        ask(server, caller, *range(WINDOW))
-        caller.transport.pauseProducing()
-        for number in range(WINDOW):
-            server.service.answer(number, LARGE)
-        server.turn()
-        assert not caller.transport.peer.is_reading
-        caller.transport.resumeProducing()
-        server.turn()
-        assert caller.transport.peer.is_reading
-
-
-class TestAClientThatDoesNotRead:
-    def congest(self, server: ServerInMemory, caller: Caller) -> None:
-        """Let more be written than the client takes, in several turns."""
-        ask(server, caller, 1)
-        caller.transport.pauseProducing()
-        link = server.service.requests[0][0]
-        for _ in range(4):
-            link.push(request_id(1), LARGE)
-            server.turn()
-        assert link.is_congested
-
-    def test_it_is_not_read_from_either(self, server: ServerInMemory, caller: Caller) -> None:
-        self.congest(server, caller)
-        ask(server, caller, 2)
-        assert server.service.ids == [request_id(1)]
-        caller.transport.resumeProducing()
-        server.turn()
-        assert server.service.ids == [request_id(1), request_id(2)]
-
-    def test_the_service_is_told_of_each_change_once(
-        self, server: ServerInMemory, caller: Caller
-    ) -> None:
-        self.congest(server, caller)
-        caller.transport.resumeProducing()
-        server.turn()
-        assert server.service.congestion == [True, False]
-
-    def test_it_is_let_go_after_a_while(self, server: ServerInMemory, caller: Caller) -> None:
-        self.congest(server, caller)
-        server.clock.pass_time(CONGESTED_S_MAX - 1)
-        assert not caller.is_lost
-        server.clock.pass_time(1)
-        assert caller.is_lost
-        assert len(server.service.lost) == 1
-
-    def test_once_it_has_read_it_stays_for_good(
-        self, server: ServerInMemory, caller: Caller
-    ) -> None:
-        """A socket says that it is full at every write, and that it is not only once."""
-        self.congest(server, caller)
-        server.clock.pass_time(CONGESTED_S_MAX - 1)
-        caller.transport.resumeProducing()
-        for _ in range(int(CONGESTED_S_MAX)):
-            ask(server, caller, 2)
-            server.clock.pass_time(1)
-        assert not caller.is_lost
-
-    def test_a_connection_that_is_closed_meanwhile_ends_once_all_is_read(
-        self, server: ServerInMemory, caller: Caller
-    ) -> None:
-        self.congest(server, caller)
-        server.factory.close_all()
-        server.turn()
-        assert not caller.is_lost
-        caller.transport.resumeProducing()
-        server.turn()
-        assert len(caller.heard) == 4
-        assert caller.is_lost
-
-    def test_a_connection_that_is_closed_meanwhile_is_not_waited_for_for_ever(
-        self, server: ServerInMemory, caller: Caller
-    ) -> None:
-        self.congest(server, caller)
-        server.factory.close_all()
-        server.clock.pass_time(CONGESTED_S_MAX)
-        assert caller.is_lost
-        assert server.clock.getDelayedCalls() == []
-
-
 class TestDraining:
     def test_clients_are_told_the_last_request_that_was_taken(
         self, server: ServerInMemory, caller: Caller
     ) -> None:
-        ask(server, caller, 1, 2)
+        server.ask(caller, 1, 2)
         server.factory.drain()
         server.turn()
         assert caller.heard == [(NO_ID, Drain(request_id(2)))]
@@ -281,9 +124,9 @@ class TestDraining:
     def test_later_requests_are_refused_and_the_taken_ones_answered(
         self, server: ServerInMemory, caller: Caller
     ) -> None:
-        ask(server, caller, 1)
+        server.ask(caller, 1)
         server.factory.drain()
-        ask(server, caller, 2)
+        server.ask(caller, 2)
         server.service.answer(0)
         server.turn()
         assert server.service.ids == [request_id(1)]
@@ -297,7 +140,7 @@ class TestDraining:
         caller = server.greeted()
         server.factory.drain()
         server.log_in(caller, "bench")
-        ask(server, caller, 1)
+        server.ask(caller, 1)
         told = [message for _, message in caller.heard]
         assert isinstance(told[-3], LoggedIn)
         assert told[-2] == Drain(NO_ID)
@@ -307,7 +150,7 @@ class TestDraining:
         self, server: ServerInMemory, caller: Caller
     ) -> None:
         other = server.greeted()
-        ask(server, caller, 1)
+        server.ask(caller, 1)
         server.service.answer(0)
         server.factory.close_all()
         server.turn()

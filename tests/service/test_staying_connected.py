@@ -2,8 +2,6 @@
 
 from itertools import pairwise
 
-import pytest
-
 from service.client import ClientProtocol
 from service.credentials import Credential
 from service.reconnecting import StayingConnected
@@ -30,11 +28,6 @@ class Connected:
         )
         self.service.startService()
         server.turn()
-
-
-@pytest.fixture
-def server() -> ServerInMemory:
-    return ServerInMemory()
 
 
 def pauses(server: ServerInMemory) -> list[float]:
