@@ -36,9 +36,7 @@ def no_account(account: Account) -> Refusal | None:
     """Nobody of this name ever added money."""
     if account.exists:
         return None
-    return bad_user(account.user) or Refusal(
-        Code.UNKNOWN_USER, "there is no account of this name: ADD money first"
-    )
+    return Refusal(Code.UNKNOWN_USER, "there is no account of this name: ADD money first")
 
 
 def bad_symbol(symbol: str) -> Refusal | None:

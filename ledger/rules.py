@@ -67,8 +67,12 @@ def decide(
     all is in order but for a price: ask for one of `command.symbol` and decide again. A price too
     old to use counts as none.
     """
-    if isinstance(price, Quote) and now_ms - price.quoted_ms > QUOTE_TTL_MS:
-        price = None
+    if isinstance(price, Quote):
+        assert price.price_cents > 0, f"a price of {price.price_cents} decides nothing"
+        if isinstance(command, m.SymbolCommand):
+            assert price.symbol == command.symbol.upper(), "a price of another stock"
+        if now_ms - price.quoted_ms > QUOTE_TTL_MS:
+            price = None
     outcome = _judge(account, command, Decision(command_id, now_ms, price))
     if isinstance(outcome, PriceWanted):
         return None

@@ -70,6 +70,17 @@ class TestWhatIsAskedFor:
         house.turn()
         assert own_entry(house, keeper.dumps[0][2]) == asked.command_id
 
+    def test_decided_again_it_reaches_as_far_as_what_came_first(
+        self, house: House, node: Node, keeper: LogKeeper
+    ) -> None:
+        node.store.commits.shut()
+        node.ask("DUMPLOG", "ann", "log.xml")
+        house.node().ask("ADD", "ann", 1)
+        node.store.commits.open()
+        house.turn()
+        positions = {place.stream: place.number for place in keeper.dumps[0][2].positions}
+        assert positions == {"node-1/0": 3, "node-2/0": 1}
+
     def test_a_file_name_that_is_none_is_refused_without_asking(
         self, house: House, node: Node, keeper: LogKeeper
     ) -> None:

@@ -51,6 +51,14 @@ class TestByItself:
         assert house.account("ann").holdings == {"ABC": 2}
         assert [entry.kind for entry in house.lapses("ann")] == [CancelSell.KIND]
 
+    def test_so_are_those_of_many_users_at_the_same_time(self, house: House, node: Node) -> None:
+        users = [f"user{number}" for number in range(20)]
+        for user in users:
+            node.ask("ADD", user, 500)
+            node.ask("BUY", user, "ABC", 500)
+        pass_a_minute(house, 1)
+        assert [len(house.lapses(user)) for user in users] == [1] * 20
+
     def test_each_order_has_its_own_minute(self, house: House, node: Node) -> None:
         node.ask("BUY", "ann", "ABC", 500)
         house.pass_time(30)

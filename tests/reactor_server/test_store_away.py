@@ -1,5 +1,7 @@
 """The store is away: commands wait for a while, then are told to come again, and can."""
 
+import gc
+
 import pytest
 
 from protocol.errors import Code
@@ -104,6 +106,7 @@ class TestFindingOut:
         asked = [node.send(name, "ann", *arguments) for _ in range(2_000)]
         last = node.send("ADD", "ann", 1)
         house.turn()
+        gc.collect()
         assert {each.code for each in asked} == {Code.STORE_UNAVAILABLE}
         assert last.answers == []
         node.store.is_away = False

@@ -152,7 +152,10 @@ class TestDraining:
         other = server.greeted()
         server.ask(caller, 1)
         server.service.answer(0)
+        socket = caller.transport.peer
+        socket.writes.clear()
         server.factory.close_all()
+        assert len(socket.writes) == 1
         server.turn()
         assert caller.heard == [(request_id(1), RECEIPT)]
         assert caller.is_lost
