@@ -397,6 +397,54 @@ class Summary(Message):
     history_before_seq: Count
 
 
+# Quotes: prices from the proxy that all nodes share.
+
+
+@message(0x40)
+class GetPrice(Message):
+    """Asks for a price that may decide a trade, in the name of a user and for its command."""
+
+    user: Text
+    symbol: Text
+    transaction_num: TransactionNum
+
+
+@message(0x41)
+class Price(Message):
+    """A price with the hit behind it; told again under a watch's id with each new price.
+
+    :ivar usable_ms: for how long from now it may be used.
+    """
+
+    symbol: Text
+    price_cents: Count
+    quoted_ms: Int64
+    cryptokey: Text
+    asker: Text
+    usable_ms: Count
+
+
+@message(0x42)
+class WatchPrice(Message):
+    """Asks to be told each new price of a stock, and that there is one at every moment.
+
+    `wanted` false ends that. The user and the number are those of the oldest trigger that waits.
+    """
+
+    user: Text
+    symbol: Text
+    transaction_num: TransactionNum
+    wanted: bool
+
+
+@message(0x43)
+class Watching(Message):
+    """The watch has begun or ended."""
+
+    symbol: Text
+    wanted: bool
+
+
 # Audit: journal entries to the daemon, and the log back.
 
 
