@@ -9,19 +9,12 @@ from collections.abc import Callable
 
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
+from audit.records import HIT_STREAM
 from audit.shipper import Shipper
 from ledger.entry import encode_entry, hit_entry
 from protocol.quote import Quote
 from service.credentials import Credential
 from service.time import SteadyClock
-
-HIT_STREAM = "/hits-"
-"""What the name of such a stream holds; it is the process's own and ends with it."""
-
-
-def is_hit_stream(name: str) -> bool:
-    """Tell whether a stream holds hits, and so is not one of the ledger's."""
-    return HIT_STREAM in name
 
 
 class _Outbox:

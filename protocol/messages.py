@@ -484,7 +484,7 @@ class StreamPosition(Message):
 @message(0x53)
 class Dump(Message):
     """Asks for the log as XML, of one user or (empty) of all, as far as `positions` reach; `last`
-    is told last.
+    is told last. Hits that no command used are told up to `until_ms`, 0 for all.
 
     Answered by Chunks and then Dumped.
     """
@@ -493,6 +493,7 @@ class Dump(Message):
     positions: Annotated[list[StreamPosition], Meta(max_length=10_000)]
     last: StreamPosition | None
     deadline_ms: Count
+    until_ms: Count = 0
 
 
 @message(0x54)

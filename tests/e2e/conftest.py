@@ -13,6 +13,7 @@ from tests.daytrade.conftest import temporary_traversable_dir
 from tests.e2e.client import Client
 from tests.e2e.stack import RunningStack, running_stack
 
+
 @pytest.fixture
 def directory() -> Iterator[Path]:
     with temporary_traversable_dir() as directory:

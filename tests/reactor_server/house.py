@@ -12,7 +12,6 @@ from ledger.memory_store import MemoryLedger, MemoryStore
 from protocol.authentication import AccessRole
 from protocol.messages import COMMANDS, Chunk, Command, Error, Message, Receipt, Refused, Summary
 from reactor_server.assembly import NodeAssembly
-
 from tests.ledger.replay import Replay
 from tests.reactor_server.price_counter import PriceCounter
 from tests.reactor_server.unsteady_store import UnsteadyStore
