@@ -43,6 +43,7 @@ class StackSettings(Struct, frozen=True):
     :ivar legacy: endpoint of a quote server that runs elsewhere; None: its double.
     :ivar legacy_delay: the double's delay: `none`, `course`, or seconds.
     :ivar price_step_s: how long the double's prices stay as they are.
+    :ivar proxies: quote proxies, which share the symbols among them.
     :ivar base_port: the first node's port, from which the others follow; None: free ones.
     """
 
@@ -53,6 +54,7 @@ class StackSettings(Struct, frozen=True):
     seed: int = 1
     price_step_s: float = 10.0
     lanes: int = 2
+    proxies: int = 1
     base_port: int | None = None
 
 
@@ -82,6 +84,9 @@ class LocalStack:
         addresses = _addresses(settings)
         self.nodes = {f"node-{number + 1}": next(addresses) for number in range(settings.nodes)}
         self.audit = next(addresses)
+        self.quotes = {
+            f"quotes-{number + 1}": next(addresses) for number in range(settings.proxies)
+        }
         self.legacy = settings.legacy or next(addresses)
         self.control = None if settings.legacy else next(addresses)
         self.dsn = settings.database or ""
@@ -155,9 +160,10 @@ class LocalStack:
         write_accept_file(self._accept_path, accepted)
 
     async def _start_services(self) -> None:
-        processes = [self._audit_daemon(), self._triggers()]
-        if self.control is not None:
-            processes.insert(0, self._legacy_double())
+        processes = [] if self.control is None else [self._legacy_double()]
+        processes.append(self._audit_daemon())
+        processes += [self._quote_proxy(name, address) for name, address in self.quotes.items()]
+        processes.append(self._triggers())
         processes += [self._node(name, address) for name, address in self.nodes.items()]
         self._service_group = ProcessGroup(self._reactor, processes)
         await self._service_group.start()
@@ -182,12 +188,29 @@ class LocalStack:
             ("--store", str(self.audit_path)),
         )
 
+    def _quote_proxy(self, name: str, address: str) -> SupervisedProcess:
+        return self._service(
+            name,
+            "trade-quotes",
+            ("--name", name, "--listen", listening(address), "--accept", str(self._accept_path)),
+            ("--legacy", self.legacy, *self._to_audit),
+        )
+
+    @property
+    def _to_audit(self) -> tuple[str, ...]:
+        return "--audit", self.audit, "--credential", str(self._node_credential_path)
+
+    @property
+    def _to_prices(self) -> tuple[str, ...]:
+        proxies = ",".join(f"{name}={address}" for name, address in self.quotes.items())
+        return "--quotes", proxies, "--legacy", self.legacy
+
     def _triggers(self) -> SupervisedProcess:
         return self._service(
             "triggers",
             "trade-triggers",
-            ("--name", "triggers-1", "--database", self.dsn, "--legacy", self.legacy),
-            ("--audit", self.audit, "--credential", str(self._node_credential_path)),
+            ("--name", "triggers-1", "--database", self.dsn),
+            (*self._to_prices, *self._to_audit),
         )
 
     def _node(self, name: str, address: str) -> SupervisedProcess:
@@ -195,8 +218,7 @@ class LocalStack:
             name,
             "trade-server",
             ("--name", name, "--listen", listening(address), "--database", self.dsn),
-            ("--legacy", self.legacy, "--audit", self.audit),
-            ("--credential", str(self._node_credential_path)),
+            (*self._to_prices, *self._to_audit),
             ("--lanes", str(self._settings.lanes)),
         )
 

@@ -19,6 +19,9 @@ from service.server import WireServerFactory
 from service.time import make_timers_monotonic, wall_ms
 from twistd_plugins.common import credential_option, legacy_client
 
+PRICE_MARGIN_S = 0.5
+"""A price that lapses this soon is fetched anew: a node has to decide and commit with it."""
+
 
 class Options(DaemonOptions):
     """What the quote proxy is told on the command line."""
@@ -52,7 +55,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     audit = client_endpoint(reactor, options["audit"])
     hits = HitRecorder(reactor, name, audit, options.credential, wall_ms, random.random)
     billed = BilledSource(legacy_client(reactor, options["legacy"]), hits.record)
-    quotes = QuoteCache(Breaker(reactor, billed), reactor, wall_ms=wall_ms)
+    quotes = QuoteCache(Breaker(reactor, billed), reactor, wall_ms=wall_ms, margin_s=PRICE_MARGIN_S)
     proxy = QuoteProxy(reactor, quotes, random.Random())
     factory = WireServerFactory(reactor, name, proxy, options.verifiers, os.urandom(32))
     listener = Listener(reactor, options["listen"], factory)

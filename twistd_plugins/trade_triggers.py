@@ -10,7 +10,8 @@ from ledger.postgres.store import PostgresStore
 from service.daemon import DaemonOptions, client_endpoint, daemon_service
 from service.ordered import Step, exit_with_failure
 from trigger.trading import TriggerService
-from twistd_plugins.common import check_endpoints, credential_option, legacy_client
+from twistd_plugins.common import check_endpoints, credential_option
+from twistd_plugins.prices import QUOTES_OPTION, PriceRoute, proxy_endpoints
 
 
 class Options(DaemonOptions):
@@ -19,6 +20,7 @@ class Options(DaemonOptions):
     optParameters: list[list[Any]] = [
         ["name", "n", "triggers-1", "The service's name."],
         ["database", "d", None, "DSN of the ledger's Postgres."],
+        QUOTES_OPTION,
         ["legacy", None, "tcp:127.0.0.1:12300", "Endpoint of the legacy quote server."],
         ["audit", "a", "tcp:127.0.0.1:12200", "Endpoint of the audit daemon."],
         ["credential", "c", None, "File with the name and password for the audit daemon."],
@@ -27,6 +29,7 @@ class Options(DaemonOptions):
     def postOptions(self) -> None:
         """Check what can be checked without asking anybody."""
         self.required("database")
+        proxy_endpoints(None, self["quotes"])
         check_endpoints(self, clients=("legacy", "audit"))
         self.credential = credential_option(self.required_path("credential"))
 
@@ -48,6 +51,8 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         random.random,
     )
 
+    prices = PriceRoute(reactor, options, options.credential)
+
     def fenced() -> None:
         exit_with_failure(reactor, f"{name}: another trigger service has taken over")
 
@@ -55,11 +60,13 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         reactor,
         name,
         store,
-        legacy_client(reactor, options["legacy"]),
+        prices.source,
         shipper,
         store.listen_armed,
+        prices.source,
         fenced,
     )
+    prices.source.on_news = triggers.quotes.offer
 
     async def start_shipping() -> None:
         shipper.start()
@@ -69,6 +76,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
 
     steps = [
         Step("store", stop=close_store),
+        Step("prices", prices.start, prices.stop, stop_timeout_s=5.0),
         Step("audit records", start_shipping, shipper.stop),
         Step("last audit records", stop=shipper.drain, stop_timeout_s=5.0),
         Step("triggers", triggers.start, triggers.stop),
