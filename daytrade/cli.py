@@ -66,6 +66,7 @@ def up(
         legacy=legacy,
         legacy_delay=legacy_delay,
         base_port=port,
+        trigger_services=2,
     )
     sys.exit(run(lambda reactor: _up(reactor, data, settings)))
 
@@ -92,6 +93,7 @@ async def _up(reactor: Any, data: Path | None, settings: StackSettings) -> int:
 def _addresses(stack: LocalStack, directory: DataDirectory) -> str:
     lines = [f"{name:<16} {address}" for name, address in stack.nodes.items()]
     lines.append(f"{'audit':<16} {stack.audit}")
+    lines += [f"{name:<16} {address}" for name, address in stack.quotes.items()]
     lines.append(f"{'legacy quotes':<16} {stack.legacy}")
     if stack.control is not None:
         lines.append(f"{'  its control':<16} {stack.control}")

@@ -44,6 +44,7 @@ class StackSettings(Struct, frozen=True):
     :ivar legacy_delay: the double's delay: `none`, `course`, or seconds.
     :ivar price_step_s: how long the double's prices stay as they are.
     :ivar proxies: quote proxies, which share the symbols among them.
+    :ivar trigger_services: one is active, the others stand by.
     :ivar base_port: the first node's port, from which the others follow; None: free ones.
     """
 
@@ -55,6 +56,7 @@ class StackSettings(Struct, frozen=True):
     price_step_s: float = 10.0
     lanes: int = 2
     proxies: int = 1
+    trigger_services: int = 1
     base_port: int | None = None
 
 
@@ -163,7 +165,8 @@ class LocalStack:
         processes = [] if self.control is None else [self._legacy_double()]
         processes.append(self._audit_daemon())
         processes += [self._quote_proxy(name, address) for name, address in self.quotes.items()]
-        processes.append(self._triggers())
+        for number in range(self._settings.trigger_services):
+            processes.append(self._triggers(f"triggers-{number + 1}"))
         processes += [self._node(name, address) for name, address in self.nodes.items()]
         self._service_group = ProcessGroup(self._reactor, processes)
         await self._service_group.start()
@@ -205,11 +208,11 @@ class LocalStack:
         proxies = ",".join(f"{name}={address}" for name, address in self.quotes.items())
         return "--quotes", proxies, "--legacy", self.legacy
 
-    def _triggers(self) -> SupervisedProcess:
+    def _triggers(self, name: str) -> SupervisedProcess:
         return self._service(
-            "triggers",
+            name,
             "trade-triggers",
-            ("--name", "triggers-1", "--database", self.dsn),
+            ("--name", name, "--database", self.dsn),
             (*self._to_prices, *self._to_audit),
         )
 
