@@ -57,6 +57,7 @@ class QuoteCache:
     :param margin_s: a price that lapses within this is not given out: what it decides is to be
         committed while it may still be used.
     :ivar on_new: called with each price that comes in, before those who wait for it.
+    :ivar on_failed: called with the symbol of each fetch that gave no price.
     """
 
     _log = Logger()
@@ -79,6 +80,7 @@ class QuoteCache:
         self._symbols_max = symbols_max
         self._margin_s = margin_s
         self.on_new: Callable[[Quote], None] = lambda _quote: None
+        self.on_failed: Callable[[str], None] = lambda _symbol: None
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._in_flight: dict[str, _Waiters] = {}
 
@@ -178,11 +180,13 @@ class QuoteCache:
 
     def _failed(self, symbol: str, failure: Failure) -> None:
         self.counters.failed += 1
+        reason = Refusal.INTERNAL
         if isinstance(failure.value, QuoteUnavailable):
-            self._settle(symbol, failure.value.reason)
-            return
-        self._log.failure("fetching the price of {symbol}", failure, symbol=symbol)
-        self._settle(symbol, Refusal.INTERNAL)
+            reason = failure.value.reason
+        else:
+            self._log.failure("fetching the price of {symbol}", failure, symbol=symbol)
+        self._settle(symbol, reason)
+        self.on_failed(symbol)
 
     def _settle(self, symbol: str, outcome: Quote | Refusal) -> None:
         waiters = self._in_flight.pop(symbol)

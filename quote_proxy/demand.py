@@ -21,6 +21,9 @@ server's usual worst delay."""
 JITTER_S = 2.0
 """Up to this much earlier, so that symbols that came together do not lapse together."""
 
+PAUSE_S = 1.0
+"""A symbol in demand is not asked for again sooner than this after it was answered or was not."""
+
 HOT_ASKS = 3
 """Asked for this often in one window, a symbol counts as hot."""
 
@@ -78,7 +81,7 @@ class Demand:
             call.cancel()
         usable_s = self._quotes.usable_ms(quote.symbol) / 1000
         early_s = self._lead_s + self._random.random() * self._jitter_s
-        delay_s = max(0.0, usable_s - early_s)
+        delay_s = max(PAUSE_S, usable_s - early_s)
         self._calls[quote.symbol] = self._clock.callLater(delay_s, self._look, quote.symbol)
 
     def _look(self, symbol: str) -> None:
@@ -94,9 +97,9 @@ class Demand:
             del self._askers[symbol]
 
     def fetch_failed(self, symbol: str) -> None:
-        """A watched symbol has no new price: try again in a second."""
+        """A price could not be had: if it is watched, try again after a pause."""
         if self._is_watched(symbol) and symbol not in self._calls:
-            self._calls[symbol] = self._clock.callLater(1.0, self._look, symbol)
+            self._calls[symbol] = self._clock.callLater(PAUSE_S, self._look, symbol)
 
     def stop(self) -> None:
         """Fetch nothing any more."""

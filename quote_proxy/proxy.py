@@ -36,6 +36,7 @@ class QuoteProxy:
         self._watches: dict[str, dict[Link, bytes]] = {}
         self._demand = Demand(clock, quotes, random, self._watches.__contains__)
         quotes.on_new = self._new_price
+        quotes.on_failed = self._demand.fetch_failed
 
     def request_received(self, link: Link, request_id: bytes, request: Message) -> None:
         """Take a request; the answer goes to the link, now or when there is a price."""
@@ -99,7 +100,6 @@ class QuoteProxy:
 
     def _no_price(self, failure: Failure, symbol: str) -> None:
         self.log.warn("no price of {symbol}: {why}", symbol=symbol, why=failure.getErrorMessage())
-        self._demand.fetch_failed(symbol)
 
     def _new_price(self, quote: Quote) -> None:
         self._demand.new_price(quote)

@@ -114,11 +114,15 @@ class ProxySource:
 
     def unwatch(self, symbol: str) -> None:
         """Be told no more of a symbol."""
-        user, transaction_num = self._watched.pop(symbol, ("", 1))
         proxy = self._owner(symbol)
-        if proxy is not None and user:
-            request = WatchPrice(user, symbol, transaction_num, False)
-            proxy.ask(self._next_id(), request, lambda _reply: None)
+        if symbol in self._watched and proxy is not None:
+            self._send_unwatch(proxy, symbol)
+        self._watched.pop(symbol, None)
+
+    def _send_unwatch(self, proxy: ClientProtocol, symbol: str) -> None:
+        user, transaction_num = self._watched[symbol]
+        request = WatchPrice(user, symbol, transaction_num, False)
+        proxy.ask(self._next_id(), request, lambda _reply: None)
 
     def _send_watch(self, proxy: ClientProtocol, symbol: str) -> None:
         user, transaction_num = self._watched[symbol]
@@ -152,13 +156,20 @@ class ProxySource:
         del self._up[name]
 
     def _move(self, change: Callable[[], None]) -> None:
-        """Let a proxy come or go, and watch at their new owners what moves with it."""
-        owners = {symbol: self._owner(symbol) for symbol in self._watched}
+        """Let a proxy come or go, and watch at their new owners what moves with it.
+
+        The old owner is told, if it is still there: it would pay for prices that nobody needs.
+        """
+        before = {symbol: self._balancer.node_for(symbol) for symbol in self._watched}
         change()
-        for symbol, before in owners.items():
-            owner = self._owner(symbol)
-            if owner is not None and owner is not before:
-                self._send_watch(owner, symbol)
+        for symbol, old in before.items():
+            new = self._balancer.node_for(symbol)
+            if new == old:
+                continue
+            if new is not None:
+                self._send_watch(self._up[new], symbol)
+            if old in self._up:
+                self._send_unwatch(self._up[old], symbol)
 
 
 def _held(message: Message) -> HeldQuote:

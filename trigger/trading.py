@@ -115,6 +115,8 @@ class TriggerService:
     async def _read_all(self) -> None:
         if self._listening is None or self._listening.is_closed:
             self._listening = await self._listen(self._announced)
+        if not self.firing.is_open:
+            await self.firing.open()
         self.book.replace_all(await self._store.armed())
         for symbol in list(self.book.symbols()):
             self._look_at(symbol)

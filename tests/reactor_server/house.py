@@ -1,7 +1,7 @@
 """A trading house in memory: nodes that share one ledger, a quote server, an audit daemon.
 
-For the tests of `reactor_server` only. Invariant, held at the end of each test: the journal is whole
-and the accounts are what it tells.
+For the tests of `reactor_server` only. Invariant, held at the end of each test: the journal is
+whole and the accounts are what it tells.
 """
 
 from typing import Any, cast
@@ -155,9 +155,7 @@ class Node:
         """Send the same command once more."""
         return self.send_as(asked.command_id, asked.command, by or self.customer)
 
-    def ask(
-        self, name: str, user: str, *arguments: str | int, by: Customer | None = None
-    ) -> Asked:
+    def ask(self, name: str, user: str, *arguments: str | int, by: Customer | None = None) -> Asked:
         """Send a command, and let happen what needs no time to pass."""
         asked = self.send(name, user, *arguments, by=by)
         self.house.turn()
@@ -251,5 +249,3 @@ class House:
 
 def _assert_in_order(times_ms: list[int]) -> None:
     assert times_ms == sorted(times_ms)
-
-
