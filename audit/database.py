@@ -13,10 +13,9 @@ import msgspec
 from msgspec import Struct
 
 from audit.records import COMMAND_KINDS
-from ledger.entry import Entry, decode_entry
+from ledger.entry import Cause, Entry, decode_entry
 from protocol.errors import Code, TradeError
 from protocol.money import INT64_MAX, INT64_MIN
-from protocol.quote import Quote
 
 _LAYOUT_VERSION = 1
 
@@ -44,9 +43,13 @@ CREATE TABLE batch_user (
     PRIMARY KEY (user, stream, first_number)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE hit (
-    symbol    TEXT NOT NULL,
-    quoted_ms INTEGER NOT NULL,
-    cryptokey TEXT NOT NULL,
+    symbol       TEXT NOT NULL,
+    quoted_ms    INTEGER NOT NULL,
+    cryptokey    TEXT NOT NULL,
+    stream       INTEGER NOT NULL,          -- the batch and place of the entry that bears it
+    first_number INTEGER NOT NULL,
+    place        INTEGER NOT NULL,
+    is_unused    INTEGER NOT NULL,          -- 1: no entry that used the price has come yet
     PRIMARY KEY (symbol, quoted_ms, cryptokey)
 ) STRICT, WITHOUT ROWID;
 PRAGMA user_version = {_LAYOUT_VERSION};
@@ -160,7 +163,11 @@ class Database:
     def _insert(
         self, stream: int, first_number: int, encoded: list[bytes], entries: list[Entry]
     ) -> None:
-        bearers = [place for place, quote in _quotes(entries) if self._is_new(quote)]
+        bearers = [
+            place
+            for place, entry in _hits(entries)
+            if self._bears(entry, stream, first_number, place)
+        ]
         times_ms = (entries[0].decided_ms, entries[-1].decided_ms)
         self._connection.execute(
             "INSERT INTO batch (stream, first_number, count, first_ms, last_ms, entries, bearers)"
@@ -173,15 +180,36 @@ class Database:
             [(user, stream, first_number) for user in users],
         )
 
-    def _is_new(self, quote: Quote) -> bool:
-        """Note a hit; False where it is known already."""
-        return (
-            self._connection.execute(
-                "INSERT OR IGNORE INTO hit VALUES (?, ?, ?)",
-                (quote.symbol, quote.quoted_ms, quote.cryptokey),
-            ).rowcount
-            == 1
+    def _bears(self, entry: Entry, stream: int, first_number: int, place: int) -> bool:
+        """Note the hit behind an entry; False where another entry bears it already.
+
+        An entry that used the price takes it over from one that only tells the hit.
+        """
+        assert entry.quote is not None
+        is_unused = entry.cause is Cause.HIT
+        execute = self._connection.execute
+        bearer = execute(
+            "SELECT stream, first_number, place, is_unused FROM hit"
+            " WHERE symbol = ? AND quoted_ms = ? AND cryptokey = ?",
+            entry.quote.hit,
+        ).fetchone()
+        if bearer is not None and (is_unused or not bearer[3]):
+            return False
+        if bearer is not None:
+            self._relieve(*bearer[:3])
+        execute(
+            "INSERT OR REPLACE INTO hit VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*entry.quote.hit, stream, first_number, place, is_unused),
         )
+        return True
+
+    def _relieve(self, stream: int, first_number: int, place: int) -> None:
+        """Let an entry bear its hit no more."""
+        where = "WHERE stream = ? AND first_number = ?"
+        execute = self._connection.execute
+        packed = execute(f"SELECT bearers FROM batch {where}", (stream, first_number)).fetchone()[0]  # noqa: S608
+        bearers = sorted(unpack_bearers(packed) - {place})
+        execute(f"UPDATE batch SET bearers = ? {where}", (pack(bearers), stream, first_number))  # noqa: S608
 
 
 def _understand(stream: str, encoded: list[bytes]) -> list[Entry]:
@@ -208,13 +236,12 @@ def _can_be_told(entry: Entry) -> bool:
     )
 
 
-def _quotes(entries: list[Entry]) -> list[tuple[int, Quote]]:
-    """Each hit of a batch once, with the place of the first entry that carries it."""
-    quotes: dict[tuple[str, int, str], tuple[int, Quote]] = {}
+def _hits(entries: list[Entry]) -> list[tuple[int, Entry]]:
+    """Each hit of a batch once, with the first entry that used it, else the one that tells it."""
+    found: dict[tuple[str, int, str], tuple[int, Entry]] = {}
     for place, entry in enumerate(entries):
-        quote = entry.quote
-        if quote is not None:
-            key = (quote.symbol, quote.quoted_ms, quote.cryptokey)
-            if key not in quotes:
-                quotes[key] = (place, quote)
-    return list(quotes.values())
+        if entry.quote is not None:
+            known = found.get(entry.quote.hit)
+            if known is None or (known[1].cause is Cause.HIT and entry.cause is not Cause.HIT):
+                found[entry.quote.hit] = (place, entry)
+    return list(found.values())

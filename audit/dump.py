@@ -14,6 +14,7 @@ from audit.store import Store
 from audit.xml import xml_chunks
 from protocol.errors import Code, TradeError
 from protocol.messages import Chunk, Dump, Dumped, StreamPosition
+from protocol.money import INT64_MAX
 from service.server import Link
 
 
@@ -96,7 +97,8 @@ class DumpReply:
             positions[last.stream] = max(last.number, positions.get(last.stream, 0))
         await self._reach(positions)
         limits = positions if request.positions else None
-        text = LogText(self._store.read(request.user, limits), last)
+        until_ms = request.until_ms or INT64_MAX
+        text = LogText(self._store.read(request.user, limits, until_ms), last)
         await self._turns.run(lambda: Deferred.fromCoroutine(self._stream(text)))
         return Dumped(text.records)
 

@@ -8,13 +8,16 @@ import sqlite3
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from heapq import merge
+from itertools import takewhile
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from audit.database import connect, unpack_bearers, unpack_entries
+from audit.records import is_hit_stream
 from ledger.entry import Entry, decode_entry
+from protocol.money import INT64_MAX
 
 
 class StoredEntry(Struct, frozen=True, gc=False):
@@ -50,22 +53,34 @@ _owner_of = msgspec.msgpack.Decoder(_Owner).decode
 
 
 def read_entries(
-    path: Path, user: str = "", positions: Mapping[str, int] | None = None
+    path: Path,
+    user: str = "",
+    positions: Mapping[str, int] | None = None,
+    hits_until_ms: int = INT64_MAX,
 ) -> Generator[StoredEntry, None, None]:
     """Yield the entries of one user, or (empty) of all, in the order of (time, stream, number).
 
-    :param positions: how far to read of each stream, and none of the others; None reads all that
-        is stored at the start.
+    :param positions: how far to read of each stream of the ledger, and none of the others; None
+        reads all that is stored at the start.
+    :param hits_until_ms: how far to read of the streams that tell hits alone.
 
     Raises `sqlite3.Error`.
     """
     with closing(connect(path)) as connection:
+        # One view of the file for the whole reading: which entry bears a hit may change meanwhile.
+        connection.execute("BEGIN")
         streams = connection.execute("SELECT name, id, last_number FROM stream").fetchall()
         readers = []
         for name, stream, last_number in streams:
-            limit = last_number if positions is None else positions.get(name, 0)
-            readers.append(_StreamReader(connection, name, stream, limit).entries(user))
+            is_hits = is_hit_stream(name)
+            limit = last_number if positions is None or is_hits else positions.get(name, 0)
+            entries = _StreamReader(connection, name, stream, limit).entries(user)
+            readers.append(_until(entries, hits_until_ms) if is_hits else entries)
         yield from merge(*readers, key=_place_in_time)
+
+
+def _until(entries: Iterator[StoredEntry], last_ms: int) -> Iterator[StoredEntry]:
+    return takewhile(lambda stored: stored.entry.decided_ms <= last_ms, entries)
 
 
 def _place_in_time(stored: StoredEntry) -> tuple[int, str, int]:

@@ -45,6 +45,15 @@ _EVENT_CAUSES = frozenset([Cause.LAPSE, Cause.FIRING])
 _ACTION_NAMES = {action: action.name.lower() for action in Action}
 
 
+HIT_STREAM = "/hits-"
+"""What the name of a stream holds that tells hits alone, and so is not one of the ledger's."""
+
+
+def is_hit_stream(name: str) -> bool:
+    """Tell whether a stream tells hits alone."""
+    return HIT_STREAM in name
+
+
 def server_of(stream: str) -> str:
     """The server that a stream belongs to: its name up to the slash."""
     return stream.partition("/")[0]

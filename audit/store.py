@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from audit.database import Addition, Database
 from audit.reading import StoredEntry, read_entries
 from protocol.errors import Code, TradeError
+from protocol.money import INT64_MAX
 
 T = TypeVar("T")
 
@@ -146,7 +147,7 @@ class Store:
                 watcher.callback(None)
 
     def read(
-        self, user: str, positions: Mapping[str, int] | None
+        self, user: str, positions: Mapping[str, int] | None, hits_until_ms: int = INT64_MAX
     ) -> Generator[StoredEntry, None, None]:
         """Iterate over what `read_entries` reads of this file; blocks at each step."""
-        return read_entries(self._path, user, positions)
+        return read_entries(self._path, user, positions, hits_until_ms)

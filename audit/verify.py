@@ -14,7 +14,9 @@ from audit.reading import StoredEntry
 from audit.replay import Balance, Money, replay_records
 from audit.schema import load_schema
 from audit.xml import InvalidLog, read_records
+from ledger.entry import Cause
 from protocol.errors import TradeError
+from protocol.fields import account_name
 from protocol.money import format_cents
 
 
@@ -79,8 +81,8 @@ class LogCheck:
         """Look at the next entry; those of one stream come in the order of their numbers."""
         entry = stored.entry
         self._check_place(stored)
-        if not self._seqs.setdefault(entry.user, _Numbers()).take(entry.seq):
-            self._find(FindingKind.DOUBLED_DECISION, entry.user, f"number {entry.seq}")
+        if entry.cause is not Cause.HIT:
+            self._check_seq(account_name(entry.user), entry.seq)
         if entry.quote is not None:
             hit = (entry.quote.symbol, entry.quote.quoted_ms, entry.quote.cryptokey)
             self._hits[hit] = self._hits.get(hit, 0) + stored.bears_hit
@@ -105,6 +107,10 @@ class LogCheck:
                 self._find(FindingKind.WRONG_HIT, f"{symbol} at {quoted_ms}", f"told {told} times")
         self._compare(ledger)
         return self._findings
+
+    def _check_seq(self, account: str, seq: int) -> None:
+        if not self._seqs.setdefault(account, _Numbers()).take(seq):
+            self._find(FindingKind.DOUBLED_DECISION, account, f"number {seq}")
 
     def _check_place(self, stored: StoredEntry) -> None:
         stream, number = stored.stream, stored.number

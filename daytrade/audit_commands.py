@@ -9,7 +9,8 @@ from twisted.internet.threads import deferToThread
 
 from daytrade.data_directory import DataDirectory
 from daytrade.running import run
-from daytrade.stack import LocalStack, StackSettings
+from daytrade.stack import LocalStack
+from daytrade.stack_services import StackSettings
 from daytrade.verification import check_log, read_ledger, write_log
 
 _DATA = click.option(

@@ -14,7 +14,8 @@ from daytrade.data_directory import DataDirectory, TemporaryDataDirectory
 from daytrade.demo import demonstrate
 from daytrade.local_run import tell_exit
 from daytrade.running import run
-from daytrade.stack import LocalStack, StackSettings, client_endpoint
+from daytrade.stack import LocalStack, client_endpoint
+from daytrade.stack_services import StackSettings
 from daytrade.workload_commands import workload
 from quote_proxy.delays import parse_delay
 
@@ -66,6 +67,7 @@ def up(
         legacy=legacy,
         legacy_delay=legacy_delay,
         base_port=port,
+        trigger_services=2,
     )
     sys.exit(run(lambda reactor: _up(reactor, data, settings)))
 
@@ -90,11 +92,12 @@ async def _up(reactor: Any, data: Path | None, settings: StackSettings) -> int:
 
 
 def _addresses(stack: LocalStack, directory: DataDirectory) -> str:
-    lines = [f"{name:<16} {address}" for name, address in stack.nodes.items()]
-    lines.append(f"{'audit':<16} {stack.audit}")
-    lines.append(f"{'legacy quotes':<16} {stack.legacy}")
-    if stack.control is not None:
-        lines.append(f"{'  its control':<16} {stack.control}")
+    lines = [f"{name:<16} {address}" for name, address in stack.addresses.nodes.items()]
+    lines.append(f"{'audit':<16} {stack.addresses.audit}")
+    lines += [f"{name:<16} {address}" for name, address in stack.addresses.quotes.items()]
+    lines.append(f"{'legacy quotes':<16} {stack.addresses.legacy}")
+    if stack.addresses.control is not None:
+        lines.append(f"{'  its control':<16} {stack.addresses.control}")
     lines.append(f"{'Postgres':<16} {stack.dsn}")
     lines.append(f"{'passwords':<16} {directory.secrets_dir}")
     lines.append(f"{'logs':<16} {directory.logs_dir}")

@@ -19,7 +19,8 @@ from twisted.internet.threads import deferToThread
 from daytrade.data_directory import TemporaryDataDirectory
 from daytrade.double_control import charged_hits
 from daytrade.process_run import ExitStatus
-from daytrade.stack import LocalStack, StackSettings
+from daytrade.stack import LocalStack
+from daytrade.stack_services import StackSettings
 from daytrade.verification import (
     LogReport,
     check_log,
@@ -89,8 +90,10 @@ async def run_locally(
             await stack.start()
             play = _play_on(reactor, stack, options, logs_dir)
             await play.run(lines, begin_progress)
-            if stack.control is not None:
-                play.result.legacy_hits = await charged_hits(stack.endpoint(stack.control))
+            if stack.addresses.control is not None:
+                play.result.legacy_hits = await charged_hits(
+                    stack.endpoint(stack.addresses.control)
+                )
             await stack.stop_services()
             play.result.processes = _usage(stack)
             ledger = await read_ledger(stack.store)
@@ -108,7 +111,7 @@ async def run_locally(
 def _play_on(reactor: Any, stack: LocalStack, options: RunOptions, logs_dir: Path) -> Play:
     return Play(
         reactor,
-        {name: stack.endpoint(address) for name, address in stack.nodes.items()},
+        {name: stack.endpoint(address) for name, address in stack.addresses.nodes.items()},
         stack.credential(AccessRole.WORKLOAD),
         stack.credential(AccessRole.ADMINISTRATOR),
         CommandIds(wall_ms, os.urandom(CommandIds.RUN_BYTES)),

@@ -5,62 +5,41 @@ The `daytrade` command and tests may import this. Whoever a process depends on i
 and stopped after it, and no process outlives the one that started the stack.
 """
 
-import random
-import sys
-from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import psycopg2
-from msgspec import Struct
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from daytrade.data_directory import DataDirectory
 from daytrade.embedded_postgres import EmbeddedPostgres
 from daytrade.errors import StackError
-from daytrade.ports import FreePorts
 from daytrade.process_group import ProcessGroup
-from daytrade.process_run import Command, ExitStatus
+from daytrade.process_run import Command
 from daytrade.process_usage import Usage
 from daytrade.processes import Backoff, SupervisedProcess
+from daytrade.stack_services import (
+    OnExit,
+    StackServices,
+    StackSettings,
+    accept_path,
+    addresses_for,
+    audit_path,
+)
 from ledger.postgres.migrate import SchemaError, migrate
 from ledger.postgres.store import PostgresStore
 from protocol.authentication import AccessRole, make_verifier
 from service.credentials import Credential, read_credential, write_accept_file
 
 POSTGRES_GRACE_S = 30.0
-SERVICE_GRACE_S = 20.0
-_TWISTD = "from twisted.scripts.twistd import run; run()"
-
-
-class StackSettings(Struct, frozen=True):
-    """What kind of stack to start.
-
-    :ivar database: DSN of a Postgres that runs elsewhere; None: the embedded one.
-    :ivar legacy: endpoint of a quote server that runs elsewhere; None: its double.
-    :ivar legacy_delay: the double's delay: `none`, `course`, or seconds.
-    :ivar price_step_s: how long the double's prices stay as they are.
-    :ivar base_port: the first node's port, from which the others follow; None: free ones.
-    """
-
-    nodes: int = 1
-    database: str | None = None
-    legacy: str | None = None
-    legacy_delay: str = "none"
-    seed: int = 1
-    price_step_s: float = 10.0
-    lanes: int = 2
-    base_port: int | None = None
 
 
 class LocalStack:
     """One stack on an open data directory.
 
-    :ivar nodes: the nodes' addresses by name.
-    :ivar control: the control port of the legacy double, or None without one.
+    :ivar addresses: where its parts listen.
     :param on_exit: called when a part ends by itself; it is started again.
     """
 
@@ -69,7 +48,7 @@ class LocalStack:
         reactor: Any,
         directory: DataDirectory,
         settings: StackSettings,
-        on_exit: Callable[[str, ExitStatus], None],
+        on_exit: OnExit,
     ) -> None:
         self._reactor = reactor
         self._directory = directory
@@ -79,11 +58,7 @@ class LocalStack:
         self._database_group: ProcessGroup | None = None
         self._service_group: ProcessGroup | None = None
         self._store: PostgresStore | None = None
-        addresses = _addresses(settings)
-        self.nodes = {f"node-{number + 1}": next(addresses) for number in range(settings.nodes)}
-        self.audit = next(addresses)
-        self.legacy = settings.legacy or next(addresses)
-        self.control = None if settings.legacy else next(addresses)
+        self.addresses = addresses_for(settings)
         self.dsn = settings.database or ""
 
     # Start and stop.
@@ -113,6 +88,7 @@ class LocalStack:
             await self._database_group.stop()
 
     async def start_database(self) -> None:
+        """Start the database alone, as those need it who only read; raises `StackError`."""
         if self._settings.database is not None:
             return
         self._postgres = EmbeddedPostgres(self._directory.postgres_dir)
@@ -152,86 +128,21 @@ class LocalStack:
         finally:
             connection.close()
         accepted = [self.credential(AccessRole.NODE), self.credential(AccessRole.ADMINISTRATOR)]
-        write_accept_file(self._accept_path, accepted)
+        write_accept_file(accept_path(self._directory), accepted)
 
     async def _start_services(self) -> None:
-        processes = [self._audit_daemon(), self._triggers()]
-        if self.control is not None:
-            processes.insert(0, self._legacy_double())
-        processes += [self._node(name, address) for name, address in self.nodes.items()]
-        self._service_group = ProcessGroup(self._reactor, processes)
+        services = StackServices(
+            self._reactor, self._directory, self._settings, self.addresses, self.dsn, self._on_exit
+        )
+        self._service_group = ProcessGroup(self._reactor, services.in_order())
         await self._service_group.start()
-
-    # The processes.
-
-    def _legacy_double(self) -> SupervisedProcess:
-        assert self.control is not None
-        return self._service(
-            "legacy-quotes",
-            "legacy-quotes",
-            ("--listen", listening(self.legacy), "--control", listening(self.control)),
-            ("--delay", self._settings.legacy_delay, "--seed", str(self._settings.seed)),
-            ("--step", str(self._settings.price_step_s)),
-        )
-
-    def _audit_daemon(self) -> SupervisedProcess:
-        return self._service(
-            "audit",
-            "trade-audit",
-            ("--listen", listening(self.audit), "--accept", str(self._accept_path)),
-            ("--store", str(self.audit_path)),
-        )
-
-    def _triggers(self) -> SupervisedProcess:
-        return self._service(
-            "triggers",
-            "trade-triggers",
-            ("--name", "triggers-1", "--database", self.dsn, "--legacy", self.legacy),
-            ("--audit", self.audit, "--credential", str(self._node_credential_path)),
-        )
-
-    def _node(self, name: str, address: str) -> SupervisedProcess:
-        return self._service(
-            name,
-            "trade-server",
-            ("--name", name, "--listen", listening(address), "--database", self.dsn),
-            ("--legacy", self.legacy, "--audit", self.audit),
-            ("--credential", str(self._node_credential_path)),
-            ("--lanes", str(self._settings.lanes)),
-        )
-
-    def _service(self, name: str, plugin: str, *options: tuple[str, ...]) -> SupervisedProcess:
-        twistd = (sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile=", plugin)
-        arguments = [argument for group in options for argument in group]
-        command = Command(
-            name,
-            (*twistd, "--lifeline", *arguments),
-            self._directory.process_dir(name),
-            self._directory.log_path(name),
-        )
-        return SupervisedProcess(
-            self._reactor,
-            self._reactor,
-            command,
-            grace_s=SERVICE_GRACE_S,
-            backoff=Backoff(),
-            on_exit=lambda process, status: self._on_exit(process.name, status),
-        )
 
     # What users of the stack need.
 
     @property
     def audit_path(self) -> Path:
         """The audit daemon's file."""
-        return self._directory.audit_dir / "audit.sqlite"
-
-    @property
-    def _accept_path(self) -> Path:
-        return self._directory.secrets_dir / "audit-accept.json"
-
-    @property
-    def _node_credential_path(self) -> Path:
-        return self._directory.credentials_path(AccessRole.NODE.value)
+        return audit_path(self._directory)
 
     def credential(self, role: AccessRole) -> Credential:
         """The stack's own account of this role, made on first use."""
@@ -261,15 +172,6 @@ class LocalStack:
         return {name: process.usage for name, process in self.processes.items()}
 
 
-def _addresses(settings: StackSettings) -> Iterator[str]:
-    """Addresses on this machine for the parts of a stack, one after the other."""
-    free = FreePorts(random.Random())
-    base_port = settings.base_port
-    for number in count():
-        port = free.take() if base_port is None else base_port + number
-        yield f"tcp:127.0.0.1:{port}"
-
-
 def client_endpoint(reactor: Any, option: str, text: str) -> IStreamClientEndpoint:
     """The endpoint that an option of the command line names; raises `StackError`."""
     try:
@@ -277,12 +179,6 @@ def client_endpoint(reactor: Any, option: str, text: str) -> IStreamClientEndpoi
     except (ValueError, TypeError) as error:
         raise StackError(f"{option}: not an endpoint like tcp:127.0.0.1:12100: {error}") from None
     return endpoint
-
-
-def listening(address: str) -> str:
-    """The server endpoint for a client endpoint on this machine."""
-    _, host, port = address.split(":")
-    return f"tcp:{port}:interface={host}:backlog=1024"
 
 
 def _accept(cursor: Any, credential: Credential) -> None:

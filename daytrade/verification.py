@@ -25,7 +25,7 @@ from generator.uses import PriceUses
 from ledger.account import Account
 from ledger.entry import Cause
 from ledger.store import Store
-from protocol.fields import is_user
+from protocol.fields import account_name
 from protocol.messages import SetBuyTrigger
 
 _ACCOUNTS_AT_A_TIME = 1_000
@@ -128,8 +128,7 @@ def check_replies(
     """
     by_account: dict[str, list[Answered]] = defaultdict(list)
     for each in answered:
-        user = each.command.user
-        by_account[user if is_user(user) else ""].append(each)
+        by_account[account_name(each.command.user)].append(each)
     histories = (
         UserHistory(
             user,

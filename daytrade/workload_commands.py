@@ -13,7 +13,8 @@ from rich.console import Console
 
 from daytrade.local_run import LocalReport, RunOptions, run_locally
 from daytrade.running import run as run_reactor
-from daytrade.stack import StackSettings, client_endpoint
+from daytrade.stack import client_endpoint
+from daytrade.stack_services import StackSettings
 from generator.dumplogs import DumpLogs
 from generator.ids import CommandIds
 from generator.play import Play

@@ -13,7 +13,6 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from generator.balancer import Balancer
 from generator.dumplogs import DumpLogs
 from generator.fleet import Fleet, NoNode
 from generator.ids import CommandIds
@@ -21,6 +20,7 @@ from generator.result import Outcome
 from generator.workload import Line
 from protocol.errors import Code
 from protocol.messages import Command, DumpLog, Error, Message, Refused
+from service.balancer import Balancer
 
 ANSWER_S_MAX = 60.0
 """A command that was not answered this long after it was first sent has an unknown outcome; a run

@@ -9,7 +9,6 @@ from msgspec import Struct
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
-from generator.balancer import Balancer
 from generator.driver import Driver, may_be_sent_again
 from generator.dumplogs import DumpLogs
 from generator.fleet import Fleet
@@ -19,6 +18,7 @@ from generator.result import Outcome, RunResult
 from generator.workload import Line
 from protocol.errors import TradeError
 from protocol.messages import Command, DumpLog, Message, Receipt, Refused, Summary
+from service.balancer import Balancer
 from service.client import ConnectionEnded, connect
 from service.credentials import Credential
 

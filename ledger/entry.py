@@ -5,6 +5,7 @@ is three things in one: the idempotency record of its command, a line of the use
 message to the audit log.
 """
 
+import hashlib
 from enum import IntEnum
 from typing import Any
 
@@ -19,6 +20,7 @@ from protocol.messages import (
     Command,
     DumpLog,
     HistoryLine,
+    QuoteRequest,
     Receipt,
     Refused,
     SymbolCommand,
@@ -100,6 +102,16 @@ class Entry(Struct, frozen=True, gc=False, array_like=True):
         """The command's name, as workload files and the audit log write it."""
         kind: Any = KINDS[self.kind]
         return str(kind.NAME)
+
+
+def hit_entry(quote: Quote, transaction_num: int, at_ms: int) -> Entry:
+    """A price that came in, written down for the bill alone: it is about nobody's account.
+
+    Whoever used the price tells the same hit again; the audit daemon tells it once.
+    """
+    hit_id = hashlib.sha256(" ".join(map(str, quote.hit)).encode()).digest()[:16]
+    kind = QuoteRequest.KIND
+    return Entry("", 0, hit_id, kind, Cause.HIT, transaction_num, at_ms, quote=quote)
 
 
 encode_entry = msgspec.msgpack.Encoder().encode

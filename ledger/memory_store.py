@@ -33,6 +33,7 @@ class MemoryLedger:
         self.streams: dict[str, Stream] = {}
         self.stream_entries: dict[str, list[bytes]] = {}
         self.verifiers: dict[str, Verifier] = {}
+        self.leases: dict[str, tuple[str, int]] = {}
         self.armed_listeners: list[Callable[[Sequence[TriggerName]], None]] = []
 
 
@@ -160,6 +161,14 @@ class MemoryStore:
     async def announce_armed(self, triggers: Sequence[TriggerName]) -> None:
         for listener in self._ledger.armed_listeners:
             listener(triggers)
+
+    async def claim_lease(self, name: str, holder: str, ttl_ms: int) -> bool:
+        now_ms = self._ledger.now_ms()
+        held_by, renewed_ms = self._ledger.leases.get(name, (holder, now_ms))
+        if held_by != holder and now_ms - renewed_ms <= ttl_ms:
+            return False
+        self._ledger.leases[name] = holder, now_ms
+        return True
 
     async def accounts_after(self, user: str, limit: int) -> list[Account]:
         users = sorted(known for known in self._ledger.accounts if known > user)[:limit]

@@ -147,25 +147,6 @@ def fire(account: Account, side: Side, symbol: str, quote: Quote, now_ms: int) -
     )
 
 
-def record_hit(account: Account, quote: Quote, transaction_num: int, now_ms: int) -> Entry:
-    """Write down a price that no command asked for, so that its hit is billed.
-
-    The account is the one that no user can name: whose trigger was watched is not its user's doing.
-    """
-    hit_id = hashlib.sha256(f"hit {quote.symbol} {quote.quoted_ms} {quote.cryptokey}".encode())
-    return _record(
-        account,
-        Effect(quote=quote, price_cents=quote.price_cents),
-        account.user,
-        hit_id.digest()[:16],
-        m.QuoteRequest.KIND,
-        Cause.HIT,
-        transaction_num,
-        now_ms,
-        (quote.symbol, 0, ""),
-    )
-
-
 def _expect_lapse(account: Account, lapse_ms: int) -> None:
     """Keep the next look at the pending orders no later than this.
 

@@ -179,6 +179,12 @@ class Store(Protocol):
     async def announce_armed(self, triggers: Sequence[TriggerName]) -> None:
         """Tell the trigger services that these triggers changed; it may get lost."""
 
+    async def claim_lease(self, name: str, holder: str, ttl_ms: int) -> bool:
+        """Become or stay the holder of a lease; False while another holder's is not run out.
+
+        A lease runs out `ttl_ms` after its last claim, by the store's clock.
+        """
+
     async def accounts_after(self, user: str, limit: int) -> list[Account]:
         """Accounts whose user comes after `user`, in order: to walk through the whole ledger."""
 

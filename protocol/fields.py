@@ -39,6 +39,11 @@ def is_user(text: str) -> bool:
     return _USER.fullmatch(text) is not None
 
 
+def account_name(user: str) -> str:
+    """The account that a command for `user` is about; names of no user share the empty one."""
+    return user if is_user(user) else ""
+
+
 def is_symbol(text: str) -> bool:
     """Tell whether `text` can name a stock, in either case (SPEC section 1)."""
     return _SYMBOL.fullmatch(text) is not None

@@ -4,42 +4,16 @@ Everyone may import this. A message is an immutable record; its `kind` byte and 
 from the declaration here. docs/protocol.md shows each one in hex.
 """
 
-from collections.abc import Callable
-from typing import Annotated, ClassVar, TypeVar
+from typing import Annotated, ClassVar
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from protocol.declaration import KINDS as KINDS
+from protocol.declaration import Message as Message
+from protocol.declaration import message
 from protocol.fields import Count, Id, Int64, LongText, Text, TransactionNum
 
 PROTOCOL_VERSION = 1
-
-
-class Message(Struct, frozen=True, gc=False, array_like=True):
-    """What all messages share: a kind byte that names the type on the wire.
-
-    Fields beyond those declared are passed over, for a peer that is newer than we are.
-    """
-
-    KIND: ClassVar[int]
-
-
-KINDS: dict[int, type[Message]] = {}
-"""All messages by kind byte; filled by the declarations below and by nothing else."""
-
-_M = TypeVar("_M", bound=type[Message])
-
-
-def message(kind: int) -> Callable[[_M], _M]:
-    """Declare a message type under its kind byte; a byte used twice is an error at import."""
-
-    def declare(cls: _M) -> _M:
-        if kind in KINDS:
-            raise AssertionError(f"kind {kind:#04x} is {KINDS[kind].__name__} already")
-        cls.KIND = kind
-        KINDS[kind] = cls
-        return cls
-
-    return declare
 
 
 # Control: hello, log-in, heartbeat, drain, errors, streams.
@@ -397,6 +371,54 @@ class Summary(Message):
     history_before_seq: Count
 
 
+# Quotes: prices from the proxy that all nodes share.
+
+
+@message(0x40)
+class GetPrice(Message):
+    """Asks for a price that may decide a trade, in the name of a user and for its command."""
+
+    user: Text
+    symbol: Text
+    transaction_num: TransactionNum
+
+
+@message(0x41)
+class Price(Message):
+    """A price with the hit behind it; told again under a watch's id with each new price.
+
+    :ivar usable_ms: for how long from now it may be used.
+    """
+
+    symbol: Text
+    price_cents: Count
+    quoted_ms: Int64
+    cryptokey: Text
+    asker: Text
+    usable_ms: Count
+
+
+@message(0x42)
+class WatchPrice(Message):
+    """Asks to be told each new price of a stock, and that there is one at every moment.
+
+    `wanted` false ends that. The user and the number are those of the oldest trigger that waits.
+    """
+
+    user: Text
+    symbol: Text
+    transaction_num: TransactionNum
+    wanted: bool
+
+
+@message(0x43)
+class Watching(Message):
+    """The watch has begun or ended."""
+
+    symbol: Text
+    wanted: bool
+
+
 # Audit: journal entries to the daemon, and the log back.
 
 
@@ -436,7 +458,7 @@ class StreamPosition(Message):
 @message(0x53)
 class Dump(Message):
     """Asks for the log as XML, of one user or (empty) of all, as far as `positions` reach; `last`
-    is told last.
+    is told last. Hits that no command used are told up to `until_ms`, 0 for all.
 
     Answered by Chunks and then Dumped.
     """
@@ -445,6 +467,7 @@ class Dump(Message):
     positions: Annotated[list[StreamPosition], Meta(max_length=10_000)]
     last: StreamPosition | None
     deadline_ms: Count
+    until_ms: Count = 0
 
 
 @message(0x54)

@@ -28,6 +28,11 @@ class Quote(Struct, frozen=True, gc=False, array_like=True):
     asker: str
 
     @property
+    def hit(self) -> tuple[str, int, str]:
+        """What tells one hit from all others: symbol, the server's time, cryptokey."""
+        return self.symbol, self.quoted_ms, self.cryptokey
+
+    @property
     def valid_until_ms(self) -> int:
         """The last moment, Unix ms by the quote server's clock, at which the price may decide a
         trade.

@@ -35,12 +35,31 @@ class State(Enum):
 
 
 REQUESTS: frozenset[type[m.Message]] = frozenset(
-    [*m.COMMANDS.values(), m.Append, m.AppendFrom, m.Dump, m.HealthRequest]
+    [
+        *m.COMMANDS.values(),
+        m.GetPrice,
+        m.WatchPrice,
+        m.Append,
+        m.AppendFrom,
+        m.Dump,
+        m.HealthRequest,
+    ]
 )
 """What a client asks of a service once it is logged in."""
 
 REPLIES: frozenset[type[m.Message]] = frozenset(
-    [m.Receipt, m.Refused, m.Summary, m.Appended, m.Dumped, m.Health, m.Chunk, m.Error]
+    [
+        m.Receipt,
+        m.Refused,
+        m.Summary,
+        m.Price,
+        m.Watching,
+        m.Appended,
+        m.Dumped,
+        m.Health,
+        m.Chunk,
+        m.Error,
+    ]
 )
 
 _HEARTBEAT = (m.Ping, m.Pong)

@@ -80,7 +80,7 @@ class LegacyQuoteClient:
         self._slots = Slots(clock, concurrency)
         self._backoff = SymbolBackoff(clock, random)
 
-    def fetch(self, symbol: str, user: str) -> Deferred[Quote]:
+    def fetch(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
         """Ask the legacy server for the price of `symbol`, upper-case, in the name of `user`.
 
         Fires with the `Quote`, or fails with `QuoteUnavailable` within `deadline_s`; with

@@ -7,6 +7,7 @@ trade or fails with `QuoteUnavailable`; it never gives a doubtful one.
 from enum import StrEnum
 from typing import Protocol
 
+from msgspec import Struct
 from twisted.internet.defer import Deferred
 
 from protocol.errors import Code, TradeError
@@ -36,6 +37,7 @@ class Refusal(StrEnum):
     CLOCK = "the answer's time is far from the time of the request"
 
     # We gave up.
+    OUTAGE = "the quote server is away"
     DEADLINE = "no answer before the deadline"
     QUEUE_FULL = "too many requests for prices are waiting"
     EXPIRED = "the price was too old when it came"
@@ -50,13 +52,22 @@ class QuoteUnavailable(TradeError):
         self.reason = reason
 
 
+class HeldQuote(Struct, frozen=True, gc=False):
+    """A price that somebody has held for us, and for how long from now it may be used."""
+
+    quote: Quote
+    usable_ms: int
+
+
 class QuoteSource(Protocol):
     """Anything that prices can be fetched from: the legacy server, or a proxy before it."""
 
-    def fetch(self, symbol: str, user: str) -> Deferred[Quote]:
-        """Ask for the price of `symbol` in the name of `user`.
+    def fetch(
+        self, symbol: str, user: str, transaction_num: int = 1
+    ) -> Deferred[Quote] | Deferred[HeldQuote]:
+        """Ask for the price of `symbol` in the name of `user`, for its command of this number.
 
-        The Deferred is the caller's own: it fires with a `Quote` for exactly this symbol, or fails
+        The Deferred is the caller's own: it fires with a price for exactly this symbol, or fails
         with `QuoteUnavailable`.
         """
         ...

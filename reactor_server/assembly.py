@@ -46,6 +46,8 @@ class NodeAssembly:
         make_shipper: Callable[[str], Shipper],
         on_fenced: Callable[[], None],
         lanes: int = 2,
+        *,
+        price_margin_s: float = 0.0,
     ) -> None:
         self._clock = clock
         self._store = store
@@ -53,7 +55,7 @@ class NodeAssembly:
         self._changed: set[TriggerName] = set()
         self._announcing: Deferred[None] | None = None
         self.steady = SteadyClock(clock)
-        self.quotes = QuoteCache(source, clock, wall_ms=self.steady.now_ms)
+        self.quotes = QuoteCache(source, clock, wall_ms=self.steady.now_ms, margin_s=price_margin_s)
         self.dumping = Dumping(clock, store, audit, credential)
         self.desk = TradingDesk(
             clock, self.steady, store, self.quotes, self.dumping.start, self._triggers_changed

@@ -19,7 +19,7 @@ from ledger.store import Store, StoreUnavailable, TriggerName
 from ledger.summary import history_page, summarize
 from ledger.trigger_changes import changed_trigger
 from protocol.errors import Code
-from protocol.fields import is_user
+from protocol.fields import account_name
 from protocol.messages import Command, DisplaySummary, DumpLog, Error, Summary, SymbolCommand
 from protocol.quote import Quote
 from quote_proxy.cache import QuoteCache
@@ -91,7 +91,7 @@ class TradingDesk:
 
     def _seat_for(self, name: str) -> Seat:
         """A user's seat; what no account can be named for shares the empty one."""
-        user = name if is_user(name) else ""
+        user = account_name(name)
         seat = self._seats.get(user)
         if seat is None:
             if len(self._seats) >= SEATS_MAX:

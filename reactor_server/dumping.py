@@ -68,7 +68,7 @@ class Dumping:
         self, link: Link, ticket: Ticket, entry: Entry, stream: str, number: int
     ) -> None:
         try:
-            await self._stream(link, ticket, stream, number)
+            await self._stream(link, ticket, entry, stream, number)
             link.reply(ticket.command_id, reply_of(entry))
         except CancelledError:
             raise
@@ -82,12 +82,14 @@ class Dumping:
             self.log.failure("a DUMPLOG could not be carried out")
             link.reply(ticket.command_id, _UNAVAILABLE)
 
-    async def _stream(self, link: Link, ticket: Ticket, stream: str, number: int) -> None:
+    async def _stream(
+        self, link: Link, ticket: Ticket, entry: Entry, stream: str, number: int
+    ) -> None:
         daemon = await connect(self._endpoint, self._clock, "trade-server", self._credential)
         self._daemons.setdefault(link, set()).add(daemon)
         self.congestion_changed(link)
         try:
-            request = await self._request(ticket, stream, number)
+            request = await self._request(ticket, entry, stream, number)
             if not link.is_lost:
                 await daemon.request(
                     request, on_chunk=lambda data: link.push(ticket.command_id, Chunk(data))
@@ -102,7 +104,7 @@ class Dumping:
         if not daemons:
             self._daemons.pop(link, None)
 
-    async def _request(self, ticket: Ticket, stream: str, number: int) -> Dump:
+    async def _request(self, ticket: Ticket, entry: Entry, stream: str, number: int) -> Dump:
         positions = ticket.positions
         if positions is None:
             positions = await self._store.positions()
@@ -113,6 +115,7 @@ class Dumping:
             [StreamPosition(name, each.last_number) for name, each in sorted(positions.items())],
             StreamPosition(stream, number) if number else None,
             int(DEADLINE_S * 1000),
+            entry.decided_ms if number else 0,
         )
 
     def congestion_changed(self, link: Link) -> None:

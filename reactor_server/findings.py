@@ -58,6 +58,8 @@ class Findings:
         command = ticket.command
         assert isinstance(command, SymbolCommand)
         try:
-            ticket.price = await self._quotes.get(command.symbol.upper(), command.user)
+            ticket.price = await self._quotes.get(
+                command.symbol.upper(), command.user, command.transaction_num
+            )
         except QuoteUnavailable as unavailable:
             ticket.price = NoPrice(unavailable.reason.value)

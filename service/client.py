@@ -65,6 +65,7 @@ class ClientProtocol(WireProtocol):
         self._waiting: dict[bytes, OnReply] = {}
         self._streams: dict[bytes, OnChunk] = {}
         self._waiters: dict[bytes, Deferred[Message]] = {}
+        self._followers: dict[bytes, OnReply] = {}
         self._made_ids = 0
         self.server = ""
         self.is_draining = False
@@ -132,6 +133,10 @@ class ClientProtocol(WireProtocol):
         else:
             waiter.callback(reply)
 
+    def follow(self, request_id: bytes, on_news: OnReply) -> None:
+        """Pass on what comes under a request's id after its answer, until the connection ends."""
+        self._followers[request_id] = on_news
+
     @property
     def waiting(self) -> int:
         """Requests that were not answered yet."""
@@ -150,6 +155,8 @@ class ClientProtocol(WireProtocol):
         if on_reply is not None:
             self._streams.pop(request_id, None)
             on_reply(message)
+        elif request_id in self._followers:
+            self._followers[request_id](message)
         else:
             self._control_received(request_id, message)
 
@@ -223,6 +230,7 @@ class ClientProtocol(WireProtocol):
         self._waiters.clear()
         self._waiting.clear()
         self._streams.clear()
+        self._followers.clear()
         for waiter in waiters:
             waiter.errback(ConnectionEnded("the connection ended before the answer came"))
         self.on_end()
@@ -242,24 +250,35 @@ class WireClientFactory(ClientFactory):
 
     noisy = False
 
-    def __init__(self, clock: IReactorTime, agent: str, credential: Credential) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        agent: str,
+        credential: Credential,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
         self._clock = clock
         self._agent = agent
         self._credential = credential
+        self._heartbeat_s = heartbeat_s
 
     def buildProtocol(self, addr: IAddress | None) -> ClientProtocol:
         """Make the protocol for one connection."""
-        return ClientProtocol(self._clock, self._agent, self._credential)
+        return ClientProtocol(self._clock, self._agent, self._credential, self._heartbeat_s)
 
 
 async def connect(
-    endpoint: IStreamClientEndpoint, clock: IReactorTime, agent: str, credential: Credential
+    endpoint: IStreamClientEndpoint,
+    clock: IReactorTime,
+    agent: str,
+    credential: Credential,
+    heartbeat_s: float = HEARTBEAT_S,
 ) -> ClientProtocol:
     """Connect once and log in.
 
     Raises what the endpoint raises, `TradeError` LOGIN_FAILED, or `ConnectionEnded`.
     """
-    protocol: Any = await endpoint.connect(WireClientFactory(clock, agent, credential))
+    protocol: Any = await endpoint.connect(WireClientFactory(clock, agent, credential, heartbeat_s))
     try:
         logged_in: ClientProtocol = await protocol.when_logged_in()
     except BaseException:

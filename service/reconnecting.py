@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 
 from service.client import ClientProtocol, connect
 from service.credentials import Credential
+from service.wire import HEARTBEAT_S
 
 RETRY_S_MAX = 3.0
 
@@ -40,6 +41,7 @@ class StayingConnected(Service):
         on_connected: Callable[[ClientProtocol], None],
         random: Callable[[], float],
         on_failure: Callable[[Exception], None] | None = None,
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self._endpoint = endpoint
         self._clock = clock
@@ -47,6 +49,7 @@ class StayingConnected(Service):
         self._credential = credential
         self._on_connected = on_connected
         self._on_failure = on_failure
+        self._heartbeat_s = heartbeat_s
         self._pause_s = backoffPolicy(0.1, RETRY_S_MAX, 1.6, random)
         self._connection: ClientProtocol | None = None
         self._keeping: Deferred[Any] | None = None
@@ -62,7 +65,7 @@ class StayingConnected(Service):
         while self.running:
             try:
                 self._connection = await connect(
-                    self._endpoint, self._clock, self._agent, self._credential
+                    self._endpoint, self._clock, self._agent, self._credential, self._heartbeat_s
                 )
             except CancelledError:
                 raise

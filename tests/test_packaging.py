@@ -20,7 +20,7 @@ from tests.source_tree import PACKAGES, ROOT
 
 TWISTD_HELP = "from twisted.scripts.twistd import run; run()"
 
-OURS = {"trade-server", "trade-triggers", "trade-audit", "legacy-quotes"}
+OURS = {"trade-server", "trade-triggers", "trade-quotes", "trade-audit", "legacy-quotes"}
 TWISTEDS_OWN = {"conch", "dns", "ftp", "inetd", "procmon", "socks", "web", "words"}
 
 LOAD_ALL = """

@@ -18,7 +18,7 @@ from service.credentials import Credential, write_accept_file
 from service.daemon import DaemonOptions
 from service.ordered import Step
 from tests.source_tree import ROOT
-from twistd_plugins import trade_audit, trade_server, trade_triggers
+from twistd_plugins import trade_audit, trade_quotes, trade_server, trade_triggers
 
 NODE = Credential("node", "secret", AccessRole.NODE)
 
@@ -40,6 +40,7 @@ class Words:
         self.needed: dict[str, tuple[str, ...]] = {
             "legacy-quotes": (),
             "trade-audit": ("--store", str(directory / "audit.sqlite"), "--accept", str(accept)),
+            "trade-quotes": ("--accept", str(accept), "--credential", str(credential)),
             "trade-server": ledger,
             "trade-triggers": ledger,
         }
@@ -66,7 +67,9 @@ def test_each_module_that_makes_a_service_has_its_drop_in(words: Words) -> None:
     assert words.needed.keys() <= makers().keys()
 
 
-@pytest.mark.parametrize("name", ["legacy-quotes", "trade-audit", "trade-server", "trade-triggers"])
+@pytest.mark.parametrize(
+    "name", ["legacy-quotes", "trade-audit", "trade-quotes", "trade-server", "trade-triggers"]
+)
 def test_a_service_is_built_from_its_options_and_begins_nothing_yet(
     words: Words, name: str
 ) -> None:
@@ -82,6 +85,8 @@ def test_a_service_is_built_from_its_options_and_begins_nothing_yet(
     [
         ("trade-audit", "--store"),
         ("trade-audit", "--accept"),
+        ("trade-quotes", "--accept"),
+        ("trade-quotes", "--credential"),
         ("trade-server", "--database"),
         ("trade-server", "--credential"),
         ("trade-triggers", "--database"),
@@ -101,6 +106,9 @@ ENDPOINTS = [
     ("legacy-quotes", "listen"),
     ("legacy-quotes", "control"),
     ("trade-audit", "listen"),
+    ("trade-quotes", "listen"),
+    ("trade-quotes", "legacy"),
+    ("trade-quotes", "audit"),
     ("trade-server", "listen"),
     ("trade-server", "legacy"),
     ("trade-server", "audit"),
@@ -174,12 +182,17 @@ def test_a_file_that_cannot_be_used_is_refused_by_name(
         (
             trade_server,
             "trade-server",
-            ["port", "drain", "commands", "sessions", "audit records", "node", "store"],
+            ["port", "drain", "commands", "sessions", "audit records", "node", "prices", "store"],
         ),
         (
             trade_triggers,
             "trade-triggers",
-            ["triggers", "last audit records", "audit records", "store"],
+            ["standby", "triggers", "last audit records", "audit records", "prices", "store"],
+        ),
+        (
+            trade_quotes,
+            "trade-quotes",
+            ["port", "sessions", "last audit records", "audit records"],
         ),
         (trade_audit, "trade-audit", ["port", "requests", "connections", "log", "threads"]),
     ],

@@ -5,7 +5,6 @@ a trigger that was fired, cancelled or set anew meanwhile is seen as it is.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Protocol
 
 from twisted.internet.defer import DeferredLock
@@ -13,8 +12,8 @@ from twisted.logger import Logger
 
 from ledger.account import Account
 from ledger.entry import Cause, Entry, decode_entry
-from ledger.rules import fire, lapse, record_hit
-from ledger.store import CommandKnown, OutcomeUnknown, Store, Stream, TriggerName
+from ledger.rules import fire, lapse
+from ledger.store import OutcomeUnknown, Store, Stream, TriggerName
 from protocol.quote import Quote
 from service.time import SteadyClock
 
@@ -91,16 +90,6 @@ class Firing:
     async def lapse(self, users: Sequence[str]) -> None:
         """Let the overdue orders of users lapse; raises as `fire` does."""
         await self._settle(users, lambda account: lapse(account, self._now_ms(account)))
-
-    async def record_hit(self, quote: Quote, transaction_num: int) -> None:
-        """Write down a price that was asked for in nobody's command; raises as `fire` does."""
-
-        def decide(account: Account) -> list[Entry]:
-            return [record_hit(account, quote, transaction_num, self._now_ms(account))]
-
-        # A price that is looked at again was written down before.
-        with suppress(CommandKnown):
-            await self._settle([""], decide)
 
     def _now_ms(self, account: Account) -> int:
         self._steady.not_before(account.decided_ms)

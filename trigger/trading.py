@@ -15,7 +15,6 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ledger.store import (
-    ArmedTrigger,
     Fenced,
     OutcomeUnknown,
     Store,
@@ -29,7 +28,7 @@ from quote_proxy.source import QuoteSource
 from service.time import SteadyClock
 from trigger.book import TriggerBook
 from trigger.firing import Firing, Shipping
-from trigger.watch import PriceWatch
+from trigger.watch import PriceFeed, PriceWatch
 
 RESYNC_S = 15.0
 """How often all armed triggers are read anew, in case an announcement was lost."""
@@ -49,6 +48,7 @@ class TriggerService:
     """One trigger service.
 
     :param listen: subscribes to the announcements of nodes.
+    :param feed: pushes new prices, which are to be given to `quotes.offer`.
     :param on_fenced: called when another service has taken the stream: this process must end.
     """
 
@@ -62,6 +62,7 @@ class TriggerService:
         source: QuoteSource,
         shipping: Shipping,
         listen: Listen,
+        feed: PriceFeed,
         on_fenced: Callable[[], None],
     ) -> None:
         self._clock = clock
@@ -71,14 +72,12 @@ class TriggerService:
         self._listening: Any = None
         self._going_on: set[Deferred[None]] = set()
         self._is_stopped = False
-        self._unrecorded: dict[Quote, int] = {}
         self.steady = SteadyClock(clock)
         self.quotes = QuoteCache(source, clock, wall_ms=self.steady.now_ms)
         self.book = TriggerBook()
         self.firing = Firing(store, f"{name}/0", self.steady, shipping)
-        self.watch = PriceWatch(
-            clock, self.quotes, self.steady.now_ms, self.book.oldest, self._price_came
-        )
+        self.watch = PriceWatch(clock, self.quotes, feed, self.book.oldest)
+        self.quotes.on_new = self._price_came
         self._resync = self._loop(self._read_all)
         self._lapses = self._loop(self._lapse_overdue)
 
@@ -116,10 +115,11 @@ class TriggerService:
     async def _read_all(self) -> None:
         if self._listening is None or self._listening.is_closed:
             self._listening = await self._listen(self._announced)
+        if not self.firing.is_open:
+            await self.firing.open()
         self.book.replace_all(await self._store.armed())
         for symbol in list(self.book.symbols()):
             self._look_at(symbol)
-        await self._record_hits()
 
     def _announced(self, names: list[TriggerName]) -> None:
         self._start(partial(self._read, names))
@@ -136,27 +136,17 @@ class TriggerService:
     # Firing.
 
     def _look_at(self, symbol: str) -> None:
-        """Compare the triggers of a symbol with its price, or have it asked for."""
+        """Watch a symbol, and compare its triggers with the price that is held."""
+        self.watch.want(symbol)
         quote = self.quotes.fresh(symbol)
-        if quote is None:
-            self.watch.want(symbol)
-        else:
+        if quote is not None:
             self._fire_what_is_met(quote)
 
-    def _price_came(self, quote: Quote, asked_for: ArmedTrigger) -> None:
-        self._unrecorded[quote] = asked_for.transaction_num
-        self._start(self._record_hits)
-        self._fire_what_is_met(quote)
-
-    async def _record_hits(self) -> None:
-        """Bill the prices that came, also those that came while the store was away."""
-        while self._unrecorded:
-            quote, transaction_num = self._unrecorded.popitem()
-            try:
-                await self.firing.record_hit(quote, transaction_num)
-            except (StoreUnavailable, OutcomeUnknown):
-                self._unrecorded[quote] = transaction_num
-                raise
+    def _price_came(self, quote: Quote) -> None:
+        """A price was pushed, or has been asked for here."""
+        if not self._is_stopped:
+            self.watch.new_price(quote)
+            self._fire_what_is_met(quote)
 
     def _fire_what_is_met(self, quote: Quote) -> None:
         names = self.book.met(quote.symbol, quote.price_cents)

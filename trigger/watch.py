@@ -1,11 +1,12 @@
 """Keeping prices fresh for the stocks that triggers wait for.
 
-Used by the trigger service. Each watched symbol is asked for once per window, as soon as the price
-that is held may no longer be used; no symbol without an armed trigger is ever asked for.
+Used by the trigger service. Prices are pushed by the quote proxy; where none has come by the time
+the held one lapses, it is asked for, so that there is one in every window whatever became of the
+proxy. No symbol without an armed trigger is watched or asked for.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -23,13 +24,31 @@ RETRY_S = 1.0
 _AFTER_EXPIRY_S = 0.005
 
 
+class PriceFeed(Protocol):
+    """Where new prices are pushed from."""
+
+    def watch(self, symbol: str, user: str, transaction_num: int) -> None:
+        """Push each new price of a symbol from now on."""
+
+    def unwatch(self, symbol: str) -> None:
+        """Push no more of a symbol."""
+
+
+class NoFeed:
+    """A feed that pushes nothing: every price is asked for."""
+
+    def watch(self, symbol: str, user: str, transaction_num: int) -> None:
+        """See `PriceFeed`."""
+
+    def unwatch(self, symbol: str) -> None:
+        """See `PriceFeed`."""
+
+
 class PriceWatch:
     """The symbols that are watched now.
 
-    :param oldest: the trigger in whose user's name a symbol is asked for, or None to watch it no
+    :param oldest: gives the trigger in whose name a symbol is asked for, or None to watch it no
         more.
-    :param on_price: called with each new price, and the trigger in whose name it was asked for.
-    :param wall_ms: the clock by which the cache judges the age of a price.
     """
 
     log = Logger()
@@ -38,55 +57,70 @@ class PriceWatch:
         self,
         clock: IReactorTime,
         quotes: QuoteCache,
-        wall_ms: Callable[[], int],
+        feed: PriceFeed,
         oldest: Callable[[str], ArmedTrigger | None],
-        on_price: Callable[[Quote, ArmedTrigger], None],
     ) -> None:
         self._clock = clock
         self._quotes = quotes
-        self._wall_ms = wall_ms
+        self._feed = feed
         self._oldest = oldest
-        self._on_price = on_price
         self._calls: dict[str, Any] = {}
-        self._asking: dict[str, Deferred[Quote]] = {}
+        self._asking: dict[str, Deferred[Any]] = {}
         self._is_stopped = False
 
     def want(self, symbol: str) -> None:
         """Watch a symbol from now on; one that is watched already goes on as it was."""
-        if not self._is_stopped and symbol not in self._calls and symbol not in self._asking:
-            self._ask(symbol)
+        if self._is_stopped or symbol in self._calls or symbol in self._asking:
+            return
+        trigger = self._oldest(symbol)
+        if trigger is not None:
+            self._feed.watch(symbol, trigger.user, trigger.transaction_num)
+            self._look(symbol)
 
-    def _ask(self, symbol: str) -> None:
+    def new_price(self, quote: Quote) -> None:
+        """A price has come: the next one is wanted when it lapses."""
+        call = self._calls.pop(quote.symbol, None)
+        if call is not None:
+            call.cancel()
+            self._look_when_it_lapses(quote.symbol)
+
+    def _look(self, symbol: str) -> None:
         self._calls.pop(symbol, None)
         trigger = self._oldest(symbol)
         if trigger is None:
-            return
-        asking = self._asking[symbol] = self._quotes.get(symbol, trigger.user)
+            self._feed.unwatch(symbol)
+        elif self._quotes.fresh(symbol) is not None:
+            self._look_when_it_lapses(symbol)
+        else:
+            self._ask(symbol, trigger)
+
+    def _look_when_it_lapses(self, symbol: str) -> None:
+        usable_s = self._quotes.usable_ms(symbol) / 1000
+        self._look_in(symbol, usable_s + _AFTER_EXPIRY_S)
+
+    def _look_in(self, symbol: str, delay_s: float) -> None:
+        self._calls[symbol] = self._clock.callLater(delay_s, self._look, symbol)
+
+    def _ask(self, symbol: str, trigger: ArmedTrigger) -> None:
+        asking = self._quotes.get(symbol, trigger.user, trigger.transaction_num)
+        self._asking[symbol] = asking
         asking.addBoth(self._answered, symbol)
-        asking.addCallback(self._priced, trigger)
-        asking.addErrback(self._unpriced, symbol)
+        asking.addErrback(self._refused, symbol)
 
     def _answered(self, answer: Quote | Failure, symbol: str) -> Quote | Failure:
         del self._asking[symbol]
+        if not isinstance(answer, Failure) and symbol not in self._calls:
+            self._look_when_it_lapses(symbol)
         return answer
 
-    def _priced(self, quote: Quote, trigger: ArmedTrigger) -> None:
-        rest_s = max(0, quote.valid_until_ms - self._wall_ms()) / 1000
-        self._ask_in(quote.symbol, rest_s + _AFTER_EXPIRY_S)
-        self._on_price(quote, trigger)
-
-    def _unpriced(self, failure: Failure, symbol: str) -> None:
+    def _refused(self, failure: Failure, symbol: str) -> None:
         if failure.check(CancelledError) is not None:
             return
         if failure.check(QuoteUnavailable) is not None:
             self.log.warn("no price of {symbol}: {why}", symbol=symbol, why=str(failure.value))
         else:
             self.log.failure("watching {symbol}", failure, symbol=symbol)
-        self._ask_in(symbol, RETRY_S)
-
-    def _ask_in(self, symbol: str, delay_s: float) -> None:
-        if symbol not in self._calls:
-            self._calls[symbol] = self._clock.callLater(delay_s, self._ask, symbol)
+        self._look_in(symbol, RETRY_S)
 
     def stop(self) -> None:
         """Watch nothing any more."""

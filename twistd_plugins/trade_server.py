@@ -15,9 +15,12 @@ from service.server import WireServerFactory
 from twistd_plugins.common import (
     check_endpoints,
     credential_option,
-    legacy_client,
     number_within,
 )
+from twistd_plugins.prices import QUOTES_OPTION, PriceRoute, proxy_endpoints
+
+PRICE_MARGIN_S = 0.25
+"""A price that lapses this soon decides nothing: the commit might come too late for it."""
 
 LANES = number_within("lanes", 1, 16)
 
@@ -30,6 +33,7 @@ class Options(DaemonOptions):
         ["listen", "l", "tcp:12100:interface=127.0.0.1:backlog=1024", "Endpoint for clients."],
         ["name", "n", "node-1", "The node's name; no two nodes of one ledger may share it."],
         ["database", "d", None, "DSN of the ledger's Postgres."],
+        QUOTES_OPTION,
         ["legacy", None, "tcp:127.0.0.1:12300", "Endpoint of the legacy quote server."],
         ["audit", "a", "tcp:127.0.0.1:12200", "Endpoint of the audit daemon."],
         ["credential", "c", None, "File with the name and password for the audit daemon."],
@@ -39,6 +43,7 @@ class Options(DaemonOptions):
     def postOptions(self) -> None:
         """Check what can be checked without asking anybody."""
         self.required("database")
+        proxy_endpoints(None, self["quotes"])
         check_endpoints(self, clients=("legacy", "audit"), servers=("listen",))
         self.credential = credential_option(self.required_path("credential"))
 
@@ -54,6 +59,8 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     audit = client_endpoint(reactor, options["audit"])
     credential = options.credential
 
+    prices = PriceRoute(reactor, options, credential)
+
     def fenced() -> None:
         exit_with_failure(reactor, f"{name}: another process writes this node's streams")
 
@@ -61,12 +68,13 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         reactor,
         name,
         store,
-        legacy_client(reactor, options["legacy"]),
+        prices.source,
         audit,
         credential,
         lambda stream: Shipper(reactor, audit, credential, store, stream, random.random),
         fenced,
         options["lanes"],
+        price_margin_s=PRICE_MARGIN_S,
     )
     factory = WireServerFactory(reactor, name, node.service, store, os.urandom(32))
     listener = Listener(reactor, options["listen"], factory)
@@ -82,6 +90,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
 
     steps = [
         Step("store", stop=close_store),
+        Step("prices", prices.start, prices.stop, stop_timeout_s=5.0),
         Step("node", node.start, node.close),
         Step("audit records", stop=node.flush, stop_timeout_s=5.0),
         Step("sessions", stop=end_sessions),

@@ -1,6 +1,8 @@
 """`twistd trade-triggers`: the trigger service."""
 
+import os
 import random
+import secrets
 from typing import Any
 
 from twisted.application.service import IService
@@ -9,16 +11,20 @@ from audit.shipper import Shipper
 from ledger.postgres.store import PostgresStore
 from service.daemon import DaemonOptions, client_endpoint, daemon_service
 from service.ordered import Step, exit_with_failure
+from trigger.standby import Standby
 from trigger.trading import TriggerService
-from twistd_plugins.common import check_endpoints, credential_option, legacy_client
+from twistd_plugins.common import check_endpoints, credential_option
+from twistd_plugins.prices import QUOTES_OPTION, PriceRoute, proxy_endpoints
 
 
 class Options(DaemonOptions):
     """What the trigger service is told on the command line."""
 
     optParameters: list[list[Any]] = [
-        ["name", "n", "triggers-1", "The service's name."],
+        ["name", "n", "triggers-1", "The service's name; no two of one ledger may share it."],
+        ["stream", None, "triggers", "What services that stand by for each other have in common."],
         ["database", "d", None, "DSN of the ledger's Postgres."],
+        QUOTES_OPTION,
         ["legacy", None, "tcp:127.0.0.1:12300", "Endpoint of the legacy quote server."],
         ["audit", "a", "tcp:127.0.0.1:12200", "Endpoint of the audit daemon."],
         ["credential", "c", None, "File with the name and password for the audit daemon."],
@@ -27,6 +33,7 @@ class Options(DaemonOptions):
     def postOptions(self) -> None:
         """Check what can be checked without asking anybody."""
         self.required("database")
+        proxy_endpoints(None, self["quotes"])
         check_endpoints(self, clients=("legacy", "audit"))
         self.credential = credential_option(self.required_path("credential"))
 
@@ -37,29 +44,36 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         from twisted.internet import reactor as global_reactor
 
         reactor = global_reactor
-    name = options["name"]
+    name, stream = options["name"], options["stream"]
     store = PostgresStore(reactor, options["database"])
     shipper = Shipper(
         reactor,
         client_endpoint(reactor, options["audit"]),
         options.credential,
         store,
-        f"{name}/0",
+        f"{stream}/0",
         random.random,
     )
+
+    prices = PriceRoute(reactor, options, options.credential)
 
     def fenced() -> None:
         exit_with_failure(reactor, f"{name}: another trigger service has taken over")
 
     triggers = TriggerService(
         reactor,
-        name,
+        stream,
         store,
-        legacy_client(reactor, options["legacy"]),
+        prices.source,
         shipper,
         store.listen_armed,
+        prices.source,
         fenced,
     )
+    prices.source.on_news = triggers.quotes.offer
+
+    holder = f"{name} {os.getpid()} {secrets.token_hex(4)}"
+    standby = Standby(reactor, store, stream, holder, triggers.start, fenced)
 
     async def start_shipping() -> None:
         shipper.start()
@@ -69,8 +83,10 @@ def makeService(options: Options, reactor: Any = None) -> IService:
 
     steps = [
         Step("store", stop=close_store),
+        Step("prices", prices.start, prices.stop, stop_timeout_s=5.0),
         Step("audit records", start_shipping, shipper.stop),
         Step("last audit records", stop=shipper.drain, stop_timeout_s=5.0),
-        Step("triggers", triggers.start, triggers.stop),
+        Step("triggers", stop=triggers.stop),
+        Step("standby", standby.start, standby.stop),
     ]
     return daemon_service(reactor, options, name, steps, lambda: name)

@@ -63,6 +63,15 @@ _AMONG_TRIGGERS = (
 )
 
 
+_CLAIM_LEASE = """
+INSERT INTO lease VALUES (%s, %s, clock_timestamp())
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, renewed_at = clock_timestamp()
+WHERE lease.holder = excluded.holder
+   OR lease.renewed_at < clock_timestamp() - %s * interval '1 millisecond'
+RETURNING holder
+"""
+
+
 class PostgresStore:
     """One process's access to the ledger: a connection for each stream, a pool for the rest."""
 
@@ -259,6 +268,10 @@ class PostgresStore:
         self._listener = await Session.open(self._reactor, self._dsn, f"LISTEN {_ARMED_CHANNEL}")
         self._listener.add_listener(lambda notify: listener(_read_announcement(notify.payload)))
         return self._listener
+
+    async def claim_lease(self, name: str, holder: str, ttl_ms: int) -> bool:
+        rows = await self._pool.query(_CLAIM_LEASE, name, holder, ttl_ms)
+        return bool(rows)
 
     # Log-in.
 

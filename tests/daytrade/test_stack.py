@@ -7,7 +7,8 @@ from twisted.internet.task import Clock
 
 from daytrade.data_directory import DataDirectory
 from daytrade.errors import StackError
-from daytrade.stack import LocalStack, StackSettings, client_endpoint, listening
+from daytrade.stack import LocalStack, client_endpoint
+from daytrade.stack_services import StackSettings, listening
 
 
 def stack_of(settings: StackSettings) -> LocalStack:
@@ -17,17 +18,21 @@ def stack_of(settings: StackSettings) -> LocalStack:
 
 def test_the_ports_follow_from_the_first_nodes() -> None:
     stack = stack_of(StackSettings(nodes=2, base_port=21_000))
-    assert stack.nodes == {"node-1": "tcp:127.0.0.1:21000", "node-2": "tcp:127.0.0.1:21001"}
-    assert (stack.audit, stack.legacy, stack.control) == (
+    assert stack.addresses.nodes == {
+        "node-1": "tcp:127.0.0.1:21000",
+        "node-2": "tcp:127.0.0.1:21001",
+    }
+    assert stack.addresses.quotes == {"quotes-1": "tcp:127.0.0.1:21003"}
+    assert (stack.addresses.audit, stack.addresses.legacy, stack.addresses.control) == (
         "tcp:127.0.0.1:21002",
-        "tcp:127.0.0.1:21003",
         "tcp:127.0.0.1:21004",
+        "tcp:127.0.0.1:21005",
     )
 
 
 def test_a_quote_server_of_ones_own_takes_the_place_of_the_double_and_its_control() -> None:
     stack = stack_of(StackSettings(nodes=1, base_port=21_000, legacy="tcp:quotes.example:4444"))
-    assert (stack.audit, stack.legacy, stack.control) == (
+    assert (stack.addresses.audit, stack.addresses.legacy, stack.addresses.control) == (
         "tcp:127.0.0.1:21001",
         "tcp:quotes.example:4444",
         None,
@@ -36,8 +41,14 @@ def test_a_quote_server_of_ones_own_takes_the_place_of_the_double_and_its_contro
 
 def test_without_a_first_port_every_part_has_a_free_one_of_its_own() -> None:
     stack = stack_of(StackSettings(nodes=3))
-    addresses = {*stack.nodes.values(), stack.audit, stack.legacy, stack.control}
-    assert len(addresses) == 6
+    addresses = {
+        *stack.addresses.nodes.values(),
+        *stack.addresses.quotes.values(),
+        stack.addresses.audit,
+        stack.addresses.legacy,
+        stack.addresses.control,
+    }
+    assert len(addresses) == 7
 
 
 def test_a_database_of_ones_own_is_known_before_the_start() -> None:

@@ -5,7 +5,6 @@ For the tests of this folder only. The wire between them is the real one.
 
 from collections.abc import Callable, Iterable
 
-from generator.balancer import Balancer
 from generator.driver import Driver
 from generator.dumplogs import DumpLogs
 from generator.fleet import Fleet
@@ -13,6 +12,7 @@ from generator.ids import CommandIds
 from generator.result import Outcome
 from generator.workload import Line
 from protocol.messages import Add, Command, Health, Message, Receipt
+from service.balancer import Balancer
 from service.credentials import Credential, VerifierSource
 from service.server import Link, WireServerFactory
 from tests.service.links import BoundedClock, MemoryEndpoint, SocketDouble, outcome_of

@@ -6,6 +6,7 @@ from ledger import rules
 from ledger.account import Account, Side
 from ledger.entry import Entry, decode_entry
 from ledger.store import CommandKnown, Fenced
+from protocol.messages import Add
 from protocol.quote import Quote
 from tests.ledger.bench import Bench
 from tests.ledger.teller import START_MS, Teller, entries_of, stored_state
@@ -16,6 +17,13 @@ AFTER_LAPSE_MS = START_MS + 60_001
 def lapse(account: Account) -> list[Entry]:
     """What the trigger service lets `settle` decide about overdue orders."""
     return rules.lapse(account, AFTER_LAPSE_MS)
+
+
+def add(account: Account) -> list[Entry]:
+    """A decision that any account allows, under an id that is always the same."""
+    entry = rules.decide(account, Add(account.user, 5, 7), b"add".ljust(16), START_MS)
+    assert entry is not None
+    return [entry]
 
 
 async def settling_decides_on_what_is_stored_now_and_writes_it(bench: Bench) -> None:
@@ -93,16 +101,10 @@ async def settling_stores_a_change_that_has_no_entry(bench: Bench) -> None:
 
 
 async def settling_an_unknown_user_may_begin_his_journal(bench: Bench) -> None:
-    """The account that no user can name records the hits of watched triggers."""
     clerk = await Teller.open(bench.store(), "triggers")
-    quote = Quote("ABC", 7, START_MS, "key=", "ann")
-
-    def bill(account: Account) -> list[Entry]:
-        return [rules.record_hit(account, quote, 5, START_MS)]
-
-    (encoded,) = await clerk.store.settle(clerk.stream, [""], bill)
-    assert await entries_of(clerk.store, "") == [decode_entry(encoded)]
-    assert (await stored_state(clerk.store, ""))["seq"] == 1
+    (encoded,) = await clerk.store.settle(clerk.stream, ["eve"], add)
+    assert await entries_of(clerk.store, "eve") == [decode_entry(encoded)]
+    assert (await stored_state(clerk.store, "eve"))["seq"] == 1
 
 
 async def settling_an_unknown_user_without_a_decision_writes_nothing(bench: Bench) -> None:
@@ -116,19 +118,16 @@ async def settling_under_a_known_id_writes_nothing(bench: Bench) -> None:
     clerk = await Teller.open(bench.store(), "triggers")
     await clerk.open_account("ann", 100)
     await clerk.run("ann", "BUY", "ABC", 30, price=1)
-    quote = Quote("ABC", 7, START_MS, "key=", "ann")
 
-    def bill(account: Account) -> list[Entry]:
-        if account.user:
-            return rules.lapse(account, AFTER_LAPSE_MS)
-        return [rules.record_hit(account, quote, 5, START_MS)]
+    def decide(account: Account) -> list[Entry]:
+        return lapse(account) if account.user == "ann" else add(account)
 
-    await clerk.store.settle(clerk.stream, [""], bill)
+    await clerk.store.settle(clerk.stream, ["eve"], decide)
     before = await stored_state(clerk.store, "ann")
-    assert await _raises(CommandKnown, clerk, ["", "ann"], bill)
+    assert await _raises(CommandKnown, clerk, ["eve", "ann"], decide)
     assert await stored_state(clerk.store, "ann") == before
     assert await clerk.numbers() == (3, 3)
-    assert len(await clerk.store.settle(clerk.stream, ["ann"], bill)) == 1
+    assert len(await clerk.store.settle(clerk.stream, ["ann"], decide)) == 1
 
 
 async def a_fenced_writer_settles_nothing(bench: Bench) -> None:

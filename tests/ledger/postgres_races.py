@@ -10,7 +10,6 @@ from ledger import rules
 from ledger.account import Account
 from ledger.entry import Entry
 from protocol.messages import Add
-from protocol.quote import Quote
 from tests.ledger.postgres_bench import PostgresBench
 from tests.ledger.teller import START_MS, Teller, entries_of, state_of, stored_state
 
@@ -102,17 +101,14 @@ async def an_account_is_locked_while_it_is_decided_about(bench: PostgresBench) -
 async def two_who_settle_a_user_that_nobody_had_both_come_through(bench: PostgresBench) -> None:
     clerks = [await Teller.open(bench.store(), name) for name in ("triggers", "spare")]
 
-    def bill(price_cents: int) -> Coroutine[Deferred[Any], Any, list[bytes]]:
-        clerk = clerks[price_cents % 2]
-        quote = Quote("ABC", price_cents, START_MS, f"key{price_cents}", "ann")
-        return clerk.store.settle(
-            clerk.stream, [""], lambda account: [rules.record_hit(account, quote, 1, START_MS)]
-        )
+    def settle(number: int) -> Coroutine[Deferred[Any], Any, list[bytes]]:
+        clerk = clerks[number % 2]
+        return clerk.store.settle(clerk.stream, ["eve"], lambda account: [_add(account, number)])
 
-    await _together(bill(1), bill(2))
-    entries = await entries_of(clerks[0].store, "")
+    await _together(settle(1), settle(2))
+    entries = await entries_of(clerks[0].store, "eve")
     assert [entry.seq for entry in entries] == [1, 2]
-    assert {entry.price_cents for entry in entries} == {1, 2}
+    assert {entry.transaction_num for entry in entries} == {2, 3}
 
 
 async def many_questions_at_once_share_the_pool(bench: PostgresBench) -> None:

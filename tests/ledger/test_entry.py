@@ -4,7 +4,15 @@ import pytest
 from msgspec.structs import replace
 
 from ledger.account import Side
-from ledger.entry import decode_entry, encode_entry, history_line, is_same_command, reply_of
+from ledger.entry import (
+    Cause,
+    decode_entry,
+    encode_entry,
+    history_line,
+    hit_entry,
+    is_same_command,
+    reply_of,
+)
 from protocol.errors import Code
 from protocol.messages import (
     Add,
@@ -13,6 +21,7 @@ from protocol.messages import (
     CommitBuy,
     DumpLog,
     HistoryLine,
+    QuoteRequest,
     Receipt,
     Refused,
     Sell,
@@ -107,3 +116,22 @@ def test_the_history_tells_the_clocks_and_the_prices_doing_from_the_users() -> N
     assert history_line(bought) == HistoryLine(1, START_MS, 1, "BUY", Code.OK, "abc", 50, 7, 7, 49)
     assert history_line(fired).name == "SET_BUY_TRIGGER (fired)"
     assert history_line(lapsed).name == "CANCEL_BUY (lapsed)"
+
+
+HIT = Quote("ABC", 7, START_MS, "key=", "ann")
+
+
+def test_a_hit_is_written_down_for_the_bill_alone_and_is_about_nobodys_account() -> None:
+    entry = hit_entry(HIT, 12, START_MS + 5)
+    assert (entry.cause, entry.code, entry.user, entry.seq) == (Cause.HIT, Code.OK, "", 0)
+    assert (entry.quote, entry.transaction_num, entry.decided_ms) == (HIT, 12, START_MS + 5)
+    assert (entry.kind, entry.postings, entry.movements) == (QuoteRequest.KIND, (), ())
+    assert decode_entry(encode_entry(entry)) == entry
+
+
+def test_a_hit_has_one_id_whoever_tells_it() -> None:
+    others = [replace(HIT, symbol="ABD"), replace(HIT, quoted_ms=8), replace(HIT, cryptokey="yek=")]
+    hit_id = hit_entry(HIT, 1, START_MS).command_id
+    assert hit_entry(replace(HIT, asker="bob"), 2, START_MS + 5).command_id == hit_id
+    assert len({hit_entry(each, 1, START_MS).command_id for each in (HIT, *others)}) == 4
+    assert len(hit_id) == 16

@@ -164,29 +164,3 @@ def test_a_trigger_whose_shares_no_account_can_hold_stays_armed() -> None:
     assert desk.fire(Side.BUY, "ABC", 4) is None
     assert desk.fire(Side.BUY, "ABC", 5) is not None
     assert desk.account.holdings["ABC"] == INT64_MAX
-
-
-def test_a_price_that_no_command_asked_for_is_recorded_for_the_bill_alone() -> None:
-    desk = Desk(user="")
-    quote = Quote("ABC", 7, START_MS, "key=", "ann")
-    entry = rules.record_hit(desk.account, quote, 12, START_MS)
-    assert (entry.cause, entry.code, entry.user, entry.seq) == (Cause.HIT, Code.OK, "", 1)
-    assert (entry.quote, entry.price_cents, entry.transaction_num) == (quote, 7, 12)
-    assert (entry.postings, entry.movements) == ((), ())
-    assert desk.money == (0, 0)
-
-
-def test_a_hit_has_one_id_whoever_records_it() -> None:
-    quote = Quote("ABC", 7, START_MS, "key=", "ann")
-    others = [
-        Quote("ABD", 7, START_MS, "key=", "ann"),
-        Quote("ABC", 7, START_MS + 1, "key=", "ann"),
-        Quote("ABC", 7, START_MS, "yek=", "ann"),
-    ]
-
-    def hit_id(quote: Quote, now_ms: int) -> bytes:
-        return rules.record_hit(Desk(user="").account, quote, 1, now_ms).command_id
-
-    assert hit_id(quote, START_MS) == hit_id(quote, START_MS + 5)
-    assert len({hit_id(each, START_MS) for each in (quote, *others)}) == 4
-    assert len(hit_id(quote, START_MS)) == 16

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.codec import decode_body, encode_body
+from protocol.declaration import message
 from protocol.errors import Code, RemoteProtocolError
 from protocol.messages import (
     COMMANDS,
@@ -29,7 +30,6 @@ from protocol.messages import (
     Receipt,
     StreamPosition,
     Summary,
-    message,
 )
 from tests.protocol.strategies import messages_of
 
@@ -68,10 +68,10 @@ GOLDEN: list[tuple[Message, str]] = [
     (Append("s", 1, [b"a", b""]), "93 a173 01 92 c40161 c400"),
     (Append("s", 1, [b""] * 16), "93 a173 01 dc0010" + "c400" * 16),
     (Append("s", 1, [b""] * 65_536), "93 a173 01 dd00010000" + "c400" * 65_536),
-    (Dump("u", [], None, 5), "94 a175 90 c0 05"),
+    (Dump("u", [], None, 5), "95 a175 90 c0 05 00"),
     (
         Dump("", [StreamPosition("s", 7)], StreamPosition("t", 8), 5),
-        "94 a0 91 92a17307 92a17408 05",
+        "95 a0 91 92a17307 92a17408 05 00",
     ),
     (EMPTY_SUMMARY, "9a 00 00 c2 00 00 90 90 90 90 00"),
 ]

@@ -8,7 +8,7 @@ from twisted.logger import globalLogPublisher
 
 from protocol.quote import Quote
 from quote_proxy.cache import QuoteCache
-from quote_proxy.source import QuoteUnavailable, Refusal
+from quote_proxy.source import HeldQuote, QuoteUnavailable, Refusal
 from tests.quote_proxy.links import EPOCH_MS, outcome_of, wall_of
 
 
@@ -18,7 +18,7 @@ class ManualSource:
     def __init__(self) -> None:
         self.fetches: list[tuple[str, str, Deferred[Quote]]] = []
 
-    def fetch(self, symbol: str, user: str) -> Deferred[Quote]:
+    def fetch(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
         fetch: Deferred[Quote] = Deferred()
         self.fetches.append((symbol, user, fetch))
         return fetch
@@ -275,7 +275,7 @@ def test_a_source_that_answers_at_once_is_asked_once(bench: Bench) -> None:
     class PromptSource:
         asked = 0
 
-        def fetch(self, symbol: str, user: str) -> Deferred[Quote]:
+        def fetch(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
             self.asked += 1
             prompt: Deferred[Quote] = Deferred()
             prompt.callback(bench.quote(symbol))
@@ -297,3 +297,89 @@ def test_the_price_held_longest_makes_room() -> None:
     bench.hold(bench.quote("A"))
     bench.hold(bench.quote("C"))
     assert [bench.cache.fresh(symbol) is not None for symbol in "ABC"] == [True, False, True]
+
+
+class TestMargin:
+    """A price is to be usable still when what it decides is committed."""
+
+    @pytest.mark.parametrize(("later_s", "usable"), [(59.5, True), (59.625, False)])
+    def test_a_price_that_lapses_within_the_margin_is_not_given_out(
+        self, later_s: float, usable: bool
+    ) -> None:
+        clock, source = Clock(), ManualSource()
+        cache = QuoteCache(source, clock, wall_ms=wall_of(clock), margin_s=0.5)
+        cache.offer(HeldQuote(Quote("ABC", 1234, EPOCH_MS, "a2V5", "ann"), 60_000))
+        clock.advance(later_s)
+        assert (cache.fresh("ABC") is not None) is usable
+        outcome_of(cache.get("ABC", "ann"))
+        assert len(source.fetches) == (not usable)
+
+
+class TestOffers:
+    """Prices that nobody here has asked for."""
+
+    def test_an_offered_price_is_held_for_as_long_as_it_was_said_to_be_usable(
+        self, bench: Bench
+    ) -> None:
+        quote = bench.quote()
+        bench.cache.offer(HeldQuote(quote, 30_000))
+        assert bench.get() == [quote]
+        bench.clock.advance(30.0)
+        assert bench.cache.fresh("ABC") == quote
+        bench.clock.advance(0.001)
+        assert bench.cache.fresh("ABC") is None
+
+    @pytest.mark.parametrize(("usable_ms", "taken"), [(39_999, 0), (40_000, 0), (40_001, 1)])
+    def test_it_is_taken_only_if_it_lasts_longer_than_the_one_that_is_held(
+        self, bench: Bench, usable_ms: int, taken: int
+    ) -> None:
+        held, offered = bench.quote(), bench.quote(price_cents=999)
+        bench.hold(held)
+        bench.clock.advance(20.0)
+        told: list[Quote] = []
+        bench.cache.on_new = told.append
+        bench.cache.offer(HeldQuote(offered, usable_ms))
+        assert told == [offered] * taken
+        assert bench.cache.fresh("ABC") == (held, offered)[taken]
+
+
+class TestRefreshing:
+    """A new price is fetched while the old one still serves."""
+
+    def test_the_held_price_serves_until_the_new_one_is_there(self, bench: Bench) -> None:
+        old, new = bench.quote(), bench.quote(price_cents=999)
+        bench.hold(old)
+        bench.cache.refresh("ABC", "ann")
+        assert bench.get() == [old]
+        bench.answer(new)
+        assert bench.get() == [new]
+        assert len(bench.fetches) == 2
+
+    def test_refreshes_and_those_who_wait_share_one_fetch(self, bench: Bench) -> None:
+        bench.cache.refresh("ABC", "ann")
+        bench.cache.refresh("ABC", "ann")
+        outcome = bench.get()
+        assert len(bench.fetches) == 1
+        quote = bench.quote()
+        bench.answer(quote)
+        assert outcome == [quote]
+
+    def test_one_that_fails_leaves_the_held_price_and_is_told(self, bench: Bench) -> None:
+        old = bench.quote()
+        bench.hold(old)
+        failed: list[str] = []
+        bench.cache.on_failed = failed.append
+        bench.cache.refresh("ABC", "ann")
+        bench.answer(QuoteUnavailable(Refusal.TIMEOUT))
+        assert failed == ["ABC"]
+        assert bench.cache.fresh("ABC") == old
+
+
+@pytest.mark.parametrize(("age_ms", "left_ms"), [(0, 10_000), (55_000, 5_000)])
+def test_a_price_that_somebody_held_for_us_lasts_no_longer_than_he_said_or_its_own_time(
+    bench: Bench, age_ms: int, left_ms: int
+) -> None:
+    bench.get()
+    held: Deferred[HeldQuote] = bench.fetches[0][2]  # type: ignore[assignment]
+    held.callback(HeldQuote(bench.quote(age_ms=age_ms), 10_000))
+    assert bench.cache.usable_ms("ABC") == left_ms

@@ -62,6 +62,9 @@ def test_a_server_that_is_down_is_tried_less_and_less_often(server: ServerInMemo
     server.endpoint.is_down = False
     server.clock.pass_time(PAUSE_S_MAX)
     assert len(connected.clients) == 1
+    connected.clients[0].abort()
+    server.clock.pass_time(1)
+    assert len(connected.clients) == 2
 
 
 def test_a_log_in_that_is_refused_is_tried_less_and_less_often_too(

@@ -20,6 +20,7 @@ class PriceBoard:
     :ivar silent: symbols of which no price is to be had now.
     :ivar answer_with: the next answer, in place of one of this moment.
     :ivar asked: symbol and user of each question, in order.
+    :ivar numbers: of the commands they were asked for.
     :ivar answers: the quotes given.
     """
 
@@ -31,11 +32,13 @@ class PriceBoard:
         self.silent: set[str] = set()
         self.answer_with: Quote | None = None
         self.asked: list[tuple[str, str]] = []
+        self.numbers: list[int] = []
         self.answers: list[Quote] = []
 
-    def fetch(self, symbol: str, user: str) -> Deferred[Quote]:
+    def fetch(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
         """See `QuoteSource`."""
         self.asked.append((symbol, user))
+        self.numbers.append(transaction_num)
         return deferLater(self._clock, self.delay_s, self._answer, symbol, user)
 
     def _answer(self, symbol: str, user: str) -> Quote:

@@ -119,7 +119,6 @@ def test_all_invariants_hold(seed: int, delay_s: float, failures: list[str]) -> 
     assert_each_firing_is_right(floor, firings)
     assert_accounts_add_up(floor)
     floor.assert_one_hit_per_window()
-    floor.assert_hits_are_billed_once()
     assert desk.shipped.gaps == []
     assert desk.shipped.entries == desk.journalled
 

@@ -7,6 +7,8 @@ from ledger.account import Side
 from ledger.store import ArmedTrigger
 from protocol.quote import Quote
 from quote_proxy.cache import QuoteCache
+from quote_proxy.source import HeldQuote
+from tests.trigger.feed import FeedDouble
 from tests.trigger.floor import START_MS
 from tests.trigger.price_board import PriceBoard
 from trigger.watch import RETRY_S, PriceWatch
@@ -29,16 +31,17 @@ class Watched:
             for number, symbol in enumerate(prices, 1)
         }
         self.cache = QuoteCache(self.board, self.clock, wall_ms=self.now_ms)
-        self.prices: list[tuple[int, int]] = []
-        self.watch = PriceWatch(
-            self.clock, self.cache, self.now_ms, self.oldest.get, self._price_came
-        )
+        self.feed = FeedDouble()
+        self.prices: list[int] = []
+        self.watch = PriceWatch(self.clock, self.cache, self.feed, self.oldest.get)
+        self.cache.on_new = self._price_came
 
     def now_ms(self) -> int:
         return START_MS + round(self.clock.seconds() * 1000)
 
-    def _price_came(self, quote: Quote, trigger: ArmedTrigger) -> None:
-        self.prices.append((quote.price_cents, trigger.transaction_num))
+    def _price_came(self, quote: Quote) -> None:
+        self.watch.new_price(quote)
+        self.prices.append(quote.price_cents)
 
     def advance(self, *spans_s: float) -> None:
         """Let time pass; before and after each span what is due without any comes in."""
@@ -59,7 +62,7 @@ def test_a_symbol_is_asked_for_at_once_in_the_name_of_the_oldest_trigger(watched
     watched.watch.want("XYZ")
     assert watched.board.asked == [("XYZ", "ann")]
     watched.advance()
-    assert watched.prices == [(200, 2)]
+    assert watched.prices == [200]
 
 
 def test_it_is_asked_for_again_as_soon_as_the_price_has_lapsed_and_not_before(
@@ -71,7 +74,7 @@ def test_it_is_asked_for_again_as_soon_as_the_price_has_lapsed_and_not_before(
     watched.board.prices["ABC"] = 101
     watched.advance(AFTER_WINDOW_S)
     assert watched.asked == ["ABC", "ABC"]
-    assert watched.prices == [(100, 1), (101, 1)]
+    assert watched.prices == [100, 101]
     watched.advance(WINDOW_S, AFTER_WINDOW_S)
     assert len(watched.asked) == 3
 
@@ -100,7 +103,6 @@ def test_a_price_that_somebody_else_has_just_fetched_costs_no_hit(watched: Watch
     watched.cache.get("ABC", "bob")
     watched.advance(30.0)
     watched.watch.want("ABC")
-    assert watched.prices == [(100, 1)]
     assert watched.board.asked == [("ABC", "bob")]
     watched.advance(30.0, AFTER_WINDOW_S)
     assert watched.board.asked == [("ABC", "bob"), ("ABC", "ann")]
@@ -134,7 +136,7 @@ def test_a_price_that_is_not_to_be_had_is_asked_for_again_after_a_pause(watched:
     watched.board.silent.clear()
     watched.advance(0.25)
     assert watched.asked == ["ABC", "XYZ", "ABC"]
-    assert watched.prices == [(200, 2), (100, 1)]
+    assert watched.prices == [200, 100]
 
 
 def test_wanting_it_during_the_pause_does_not_cut_the_pause_short(watched: Watched) -> None:
@@ -155,7 +157,7 @@ def test_it_watches_on_when_a_price_brings_its_listener_into_trouble(
     failures.clear()
     watched.prices = []
     watched.advance(WINDOW_S, AFTER_WINDOW_S)
-    assert watched.prices == [(100, 1)]
+    assert watched.prices == [100]
 
 
 def test_a_stopped_watch_leaves_no_question_and_no_timer_behind(watched: Watched) -> None:
@@ -167,5 +169,31 @@ def test_a_stopped_watch_leaves_no_question_and_no_timer_behind(watched: Watched
     watched.watch.want("ABC")
     watched.advance(5.0)
     assert watched.asked == ["ABC", "XYZ"]
-    assert watched.prices == [(100, 1)]
+    assert watched.prices == [100, 200], "what is paid for is still told"
     assert watched.clock.getDelayedCalls() == []
+
+
+def test_the_feed_is_asked_to_push_what_triggers_wait_for_and_no_longer_than_they_do(
+    watched: Watched,
+) -> None:
+    watched.watch.want("XYZ")
+    watched.watch.want("XYZ")
+    assert watched.feed.watched == {"XYZ": ("ann", 2)}
+    watched.advance(WINDOW_S)
+    del watched.oldest["XYZ"]
+    watched.watch.want("ABC")
+    watched.advance(AFTER_WINDOW_S)
+    assert watched.feed.changes == ["XYZ", "ABC", "-XYZ"]
+
+
+def test_prices_that_are_pushed_in_time_cost_no_question(watched: Watched) -> None:
+    watched.watch.want("ABC")
+    watched.advance()
+    for price_cents in range(101, 110):
+        watched.advance(WINDOW_S - 5.0)
+        pushed = Quote("ABC", price_cents, watched.now_ms(), f"{price_cents}=", "eve")
+        watched.cache.offer(HeldQuote(pushed, 60_000))
+    assert watched.prices == [100, *range(101, 110)]
+    assert watched.asked == ["ABC"]
+    watched.advance(WINDOW_S, AFTER_WINDOW_S)
+    assert watched.asked == ["ABC", "ABC"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.balancer import Balancer
+from service.balancer import Balancer
 
 _NODES = ("node-1", "node-2", "node-3")
 _USERS = [f"user{number}" for number in range(1000)]

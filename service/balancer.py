@@ -1,8 +1,8 @@
-"""Which node serves which user.
+"""Which of several servers serves which key: nodes their users, proxies their symbols.
 
-For the driver and the web client. Pure: whoever watches the nodes calls `mark_down` and
-`mark_up`. Invariant: while the same nodes are healthy a user has the same node, in every process,
-and a node that fails moves its own users only.
+May be imported by everything above `protocol`. Pure: whoever watches the nodes calls `mark_down`
+and `mark_up`. Invariant: while the same nodes are healthy a user has the same node, in every
+process, and a node that fails moves its own users only.
 
 Rendezvous hashing: each node's claim on a user is a hash of both names, and the healthy node with
 the highest claim wins.

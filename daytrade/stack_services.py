@@ -1,0 +1,201 @@
+"""The processes of a local stack, each described as a twistd command.
+
+Used by `daytrade.stack` alone. Whoever a process depends on comes before it.
+"""
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from daytrade.data_directory import DataDirectory
+from daytrade.ports import FreePorts
+from daytrade.process_run import Command, ExitStatus
+from daytrade.processes import Backoff, SupervisedProcess
+from protocol.authentication import AccessRole
+
+SERVICE_GRACE_S = 20.0
+_TWISTD = "from twisted.scripts.twistd import run; run()"
+
+OnExit = Callable[[str, ExitStatus], None]
+
+
+class StackSettings(Struct, frozen=True):
+    """What kind of stack to start.
+
+    :ivar database: DSN of a Postgres that runs elsewhere; None: the embedded one.
+    :ivar legacy: endpoint of a quote server that runs elsewhere; None: its double.
+    :ivar legacy_delay: the double's delay: `none`, `course`, or seconds.
+    :ivar price_step_s: how long the double's prices stay as they are.
+    :ivar proxies: quote proxies, which share the symbols among them.
+    :ivar trigger_services: one is active, the others stand by.
+    :ivar base_port: the first node's port, from which the others follow; None: free ones.
+    """
+
+    nodes: int = 1
+    database: str | None = None
+    legacy: str | None = None
+    legacy_delay: str = "none"
+    seed: int = 1
+    price_step_s: float = 10.0
+    lanes: int = 2
+    proxies: int = 1
+    trigger_services: int = 1
+    base_port: int | None = None
+
+
+class StackAddresses(Struct, frozen=True):
+    """Where the parts of a stack listen, as client endpoints; several of a kind by name.
+
+    :ivar control: the control port of the legacy double, or None without one.
+    """
+
+    nodes: dict[str, str]
+    audit: str
+    quotes: dict[str, str]
+    legacy: str
+    control: str | None
+
+
+def addresses_for(settings: StackSettings) -> StackAddresses:
+    """Addresses on this machine: free ports, or those that follow the base port."""
+    ports = _addresses(settings.base_port)
+    return StackAddresses(
+        {f"node-{number + 1}": next(ports) for number in range(settings.nodes)},
+        next(ports),
+        {f"quotes-{number + 1}": next(ports) for number in range(settings.proxies)},
+        settings.legacy or next(ports),
+        None if settings.legacy else next(ports),
+    )
+
+
+def _addresses(base_port: int | None) -> Iterator[str]:
+    free = FreePorts(random.Random())
+    for number in count():
+        port = free.take() if base_port is None else base_port + number
+        yield f"tcp:127.0.0.1:{port}"
+
+
+def listening(address: str) -> str:
+    """The server endpoint for a client endpoint on this machine."""
+    _, host, port = address.split(":")
+    return f"tcp:{port}:interface={host}:backlog=1024"
+
+
+class StackServices:
+    """The services of one stack.
+
+    :param dsn: the ledger's Postgres.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        directory: DataDirectory,
+        settings: StackSettings,
+        addresses: StackAddresses,
+        dsn: str,
+        on_exit: OnExit,
+    ) -> None:
+        self._reactor = reactor
+        self._directory = directory
+        self._settings = settings
+        self._addresses = addresses
+        self._dsn = dsn
+        self._on_exit = on_exit
+
+    def in_order(self) -> list[SupervisedProcess]:
+        """All services, those first that others depend on."""
+        addresses = self._addresses
+        processes = [] if addresses.control is None else [self._legacy_double(addresses.control)]
+        processes.append(self._audit_daemon())
+        processes += [self._quote_proxy(name, at) for name, at in addresses.quotes.items()]
+        for number in range(self._settings.trigger_services):
+            processes.append(self._triggers(f"triggers-{number + 1}"))
+        return processes + [self._node(name, at) for name, at in addresses.nodes.items()]
+
+    def _legacy_double(self, control: str) -> SupervisedProcess:
+        return self._service(
+            "legacy-quotes",
+            "legacy-quotes",
+            ("--listen", listening(self._addresses.legacy), "--control", listening(control)),
+            ("--delay", self._settings.legacy_delay, "--seed", str(self._settings.seed)),
+            ("--step", str(self._settings.price_step_s)),
+        )
+
+    def _audit_daemon(self) -> SupervisedProcess:
+        accept = str(accept_path(self._directory))
+        return self._service(
+            "audit",
+            "trade-audit",
+            ("--listen", listening(self._addresses.audit), "--accept", accept),
+            ("--store", str(audit_path(self._directory))),
+        )
+
+    def _quote_proxy(self, name: str, address: str) -> SupervisedProcess:
+        accept = str(accept_path(self._directory))
+        return self._service(
+            name,
+            "trade-quotes",
+            ("--name", name, "--listen", listening(address), "--accept", accept),
+            ("--legacy", self._addresses.legacy, *self._to_audit),
+        )
+
+    def _triggers(self, name: str) -> SupervisedProcess:
+        return self._service(
+            name,
+            "trade-triggers",
+            ("--name", name, "--database", self._dsn),
+            (*self._to_prices, *self._to_audit),
+        )
+
+    def _node(self, name: str, address: str) -> SupervisedProcess:
+        return self._service(
+            name,
+            "trade-server",
+            ("--name", name, "--listen", listening(address), "--database", self._dsn),
+            (*self._to_prices, *self._to_audit),
+            ("--lanes", str(self._settings.lanes)),
+        )
+
+    @property
+    def _to_audit(self) -> tuple[str, ...]:
+        credential = self._directory.credentials_path(AccessRole.NODE.value)
+        return "--audit", self._addresses.audit, "--credential", str(credential)
+
+    @property
+    def _to_prices(self) -> tuple[str, ...]:
+        proxies = ",".join(f"{name}={at}" for name, at in self._addresses.quotes.items())
+        return "--quotes", proxies, "--legacy", self._addresses.legacy
+
+    def _service(self, name: str, plugin: str, *options: tuple[str, ...]) -> SupervisedProcess:
+        twistd = (sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile=", plugin)
+        arguments = [argument for group in options for argument in group]
+        command = Command(
+            name,
+            (*twistd, "--lifeline", *arguments),
+            self._directory.process_dir(name),
+            self._directory.log_path(name),
+        )
+        return SupervisedProcess(
+            self._reactor,
+            self._reactor,
+            command,
+            grace_s=SERVICE_GRACE_S,
+            backoff=Backoff(),
+            on_exit=lambda process, status: self._on_exit(process.name, status),
+        )
+
+
+def accept_path(directory: DataDirectory) -> Path:
+    """Who may log in to the services that have no ledger to ask."""
+    return directory.secrets_dir / "accept.json"
+
+
+def audit_path(directory: DataDirectory) -> Path:
+    """The audit daemon's file."""
+    return directory.audit_dir / "audit.sqlite"

@@ -1,0 +1,24 @@
+"""A feed of prices that pushes nothing by itself, and remembers what it was asked to.
+
+Only tests import this.
+"""
+
+
+class FeedDouble:
+    """See `trigger.watch.PriceFeed`.
+
+    :ivar watched: in whose name each symbol is watched now, and the number of the command.
+    :ivar changes: each symbol that was watched or, with a minus, no longer, in order.
+    """
+
+    def __init__(self) -> None:
+        self.watched: dict[str, tuple[str, int]] = {}
+        self.changes: list[str] = []
+
+    def watch(self, symbol: str, user: str, transaction_num: int) -> None:
+        self.watched[symbol] = user, transaction_num
+        self.changes.append(symbol)
+
+    def unwatch(self, symbol: str) -> None:
+        self.watched.pop(symbol, None)
+        self.changes.append(f"-{symbol}")

@@ -1,0 +1,64 @@
+"""A process's way to prices: the quote proxies it was told of, and the legacy server behind them.
+
+Used by the plugins of nodes and trigger services.
+"""
+
+import random
+from typing import Any
+
+from twisted.python import usage
+
+from audit.hits import HitRecorder
+from quote_proxy.billing import BilledSource
+from quote_proxy.breaker import Breaker
+from quote_proxy.proxy_source import ProxySource
+from service.credentials import Credential
+from service.daemon import DaemonOptions, client_endpoint
+from service.time import wall_ms
+from twistd_plugins.common import legacy_client
+
+QUOTES_OPTION = [
+    "quotes",
+    "q",
+    "",
+    "Quote proxies, as NAME=ENDPOINT separated by commas; without one the legacy server is asked.",
+]
+
+
+def proxy_endpoints(reactor: Any, description: str) -> dict[str, Any]:
+    """The proxies named by --quotes; raises `usage.UsageError`."""
+    endpoints = {}
+    for part in filter(None, description.split(",")):
+        name, equals, endpoint = part.partition("=")
+        if not equals or not name:
+            raise usage.UsageError(f"--quotes: {part!r} is not NAME=ENDPOINT")
+        endpoints[name] = client_endpoint(reactor, endpoint)
+    return endpoints
+
+
+class PriceRoute:
+    """The proxies, and what is needed to do without them.
+
+    :ivar source: where the process's own cache gets its prices from.
+    """
+
+    def __init__(self, reactor: Any, options: DaemonOptions, credential: Credential) -> None:
+        audit = client_endpoint(reactor, options["audit"])
+        name = options["name"]
+        self._hits = HitRecorder(reactor, name, audit, credential, wall_ms, random.random)
+        billed = BilledSource(legacy_client(reactor, options["legacy"]), self._hits.record)
+        endpoints = proxy_endpoints(reactor, options["quotes"])
+        self.source = ProxySource(
+            reactor, endpoints, credential, random.random, Breaker(reactor, billed)
+        )
+
+    async def start(self) -> None:
+        """Connect to the proxies, and to the audit daemon for the bill."""
+        self._hits.start()
+        self.source.start()
+
+    async def stop(self) -> None:
+        """Let go of them, once the daemon has the bill."""
+        await self.source.stop()
+        await self._hits.drain()
+        await self._hits.stop()

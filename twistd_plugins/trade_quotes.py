@@ -1,0 +1,77 @@
+"""`twistd trade-quotes`: the quote proxy that nodes and trigger services share."""
+
+import os
+import random
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+from audit.hits import HitRecorder
+from quote_proxy.billing import BilledSource
+from quote_proxy.breaker import Breaker
+from quote_proxy.cache import QuoteCache
+from quote_proxy.proxy import QuoteProxy
+from service.credentials import CredentialsError, read_accept_file
+from service.daemon import DaemonOptions, Listener, client_endpoint, daemon_service
+from service.ordered import Step
+from service.server import WireServerFactory
+from service.time import make_timers_monotonic, wall_ms
+from twistd_plugins.common import check_endpoints, credential_option, legacy_client
+
+PRICE_MARGIN_S = 0.5
+"""A price that lapses this soon is fetched anew: a node has to decide and commit with it."""
+
+
+class Options(DaemonOptions):
+    """What the quote proxy is told on the command line."""
+
+    optParameters: list[list[Any]] = [
+        ["listen", "l", "tcp:12400:interface=127.0.0.1:backlog=1024", "Endpoint for nodes."],
+        ["name", "n", "quotes-1", "The proxy's name."],
+        ["accept", None, None, "File with the names that may log in, and their verifiers."],
+        ["legacy", None, "tcp:127.0.0.1:12300", "Endpoint of the legacy quote server."],
+        ["audit", "a", "tcp:127.0.0.1:12200", "Endpoint of the audit daemon."],
+        ["credential", "c", None, "File with the name and password for the audit daemon."],
+    ]
+
+    def postOptions(self) -> None:
+        """Check what can be checked without asking anybody."""
+        check_endpoints(self, clients=("legacy", "audit"), servers=("listen",))
+        self.credential = credential_option(self.required_path("credential"))
+        try:
+            self.verifiers = read_accept_file(self.required_path("accept"))
+        except CredentialsError as error:
+            raise usage.UsageError(f"--accept: {error}") from None
+
+
+def makeService(options: Options, reactor: Any = None) -> IService:
+    """Build the proxy: legacy client, breaker, cache, the port, and the way of the bill."""
+    if reactor is None:
+        from twisted.internet import reactor as global_reactor
+
+        reactor = global_reactor
+    make_timers_monotonic(reactor)
+    name = options["name"]
+    audit = client_endpoint(reactor, options["audit"])
+    hits = HitRecorder(reactor, name, audit, options.credential, wall_ms, random.random)
+    billed = BilledSource(legacy_client(reactor, options["legacy"]), hits.record)
+    quotes = QuoteCache(Breaker(reactor, billed), reactor, wall_ms=wall_ms, margin_s=PRICE_MARGIN_S)
+    proxy = QuoteProxy(reactor, quotes, random.Random())
+    factory = WireServerFactory(reactor, name, proxy, options.verifiers, os.urandom(32))
+    listener = Listener(reactor, options["listen"], factory)
+
+    async def start_shipping() -> None:
+        hits.start()
+
+    async def end_sessions() -> None:
+        proxy.stop()
+        factory.close_all()
+
+    steps = [
+        Step("audit records", start_shipping, hits.stop),
+        Step("last audit records", stop=hits.drain, stop_timeout_s=5.0),
+        Step("sessions", stop=end_sessions),
+        Step("port", listener.open, listener.close),
+    ]
+    return daemon_service(reactor, options, name, steps, lambda: listener.address)
