@@ -67,10 +67,10 @@ def decide(
     all is in order but for a price: ask for one of `command.symbol` and decide again. A price too
     old to use counts as none.
     """
-    if isinstance(price, Quote):
+    if isinstance(price, Quote) and type(command) in PRICED:
+        assert isinstance(command, m.SymbolCommand)
         assert price.price_cents > 0, f"a price of {price.price_cents} decides nothing"
-        if isinstance(command, m.SymbolCommand):
-            assert price.symbol == command.symbol.upper(), "a price of another stock"
+        assert price.symbol == command.symbol.upper(), f"a price of {price.symbol}"
         if now_ms - price.quoted_ms > QUOTE_TTL_MS:
             price = None
     outcome = _judge(account, command, Decision(command_id, now_ms, price))

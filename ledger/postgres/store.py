@@ -10,11 +10,18 @@ from twisted.logger import Logger
 from ledger.account import Account, Side
 from ledger.entry import Entry, decode_entry
 from ledger.postgres.rows import (
-    ACCOUNT_COLUMNS,
     batch_call,
     read_account,
 )
 from ledger.postgres.session import Pool, Rows, Session
+from ledger.postgres.statements import (
+    AMONG_TRIGGERS,
+    CLAIM_LEASE,
+    LOCK_ACCOUNTS,
+    SELECT_ACCOUNTS,
+    SELECT_ARMED,
+    SELECT_NEXT_ACCOUNTS,
+)
 from ledger.store import (
     AccountWrite,
     ArmedTrigger,
@@ -45,31 +52,6 @@ _BATCH_SETTINGS = (
     "SET enable_bitmapscan = off",
     "SET plan_cache_mode = force_generic_plan",
 )
-
-
-_LOCK_ACCOUNTS = (
-    "BEGIN; SELECT 1 FROM account WHERE user_name = ANY (%s::text[]) "
-    "ORDER BY user_name FOR UPDATE; "
-)
-_FROM_ACCOUNT = "SELECT" + ACCOUNT_COLUMNS + "FROM account a "
-_SELECT_ACCOUNTS = _FROM_ACCOUNT + "WHERE a.user_name = ANY (%s::text[])"
-_SELECT_NEXT_ACCOUNTS = _FROM_ACCOUNT + "WHERE a.user_name > %s ORDER BY a.user_name LIMIT %s"
-_SELECT_ARMED = (
-    "SELECT symbol, side, price_cents, user_name, armed_ms, transaction_num "
-    "FROM standing_trigger WHERE price_cents > 0 "
-)
-_AMONG_TRIGGERS = (
-    "AND (user_name, symbol, side) IN (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]))"
-)
-
-
-_CLAIM_LEASE = """
-INSERT INTO lease VALUES (%s, %s, clock_timestamp())
-ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, renewed_at = clock_timestamp()
-WHERE lease.holder = excluded.holder
-   OR lease.renewed_at < clock_timestamp() - %s * interval '1 millisecond'
-RETURNING holder
-"""
 
 
 class PostgresStore:
@@ -156,7 +138,7 @@ class PostgresStore:
         """One transaction; None where a user that had no row to lock has got one meanwhile."""
         session = self._writers[stream.name]
         try:
-            rows = await session.query(_LOCK_ACCOUNTS + _SELECT_ACCOUNTS, [users, users])
+            rows = await session.query(LOCK_ACCOUNTS + SELECT_ACCOUNTS, [users, users])
             stored = {row[0]: read_account(row) for row in rows}
             writes = []
             for user in users:
@@ -179,13 +161,13 @@ class PostgresStore:
     # Reading.
 
     async def load(self, users: Sequence[str]) -> dict[str, Account]:
-        rows = await self._pool.query(_SELECT_ACCOUNTS, list(users))
+        rows = await self._pool.query(SELECT_ACCOUNTS, list(users))
         accounts = {user: Account(user) for user in users}
         accounts.update((row[0], read_account(row)) for row in rows)
         return accounts
 
     async def accounts_after(self, user: str, limit: int) -> list[Account]:
-        rows = await self._pool.query(_SELECT_NEXT_ACCOUNTS, user, limit)
+        rows = await self._pool.query(SELECT_NEXT_ACCOUNTS, user, limit)
         return [read_account(row) for row in rows]
 
     async def entries_by_id(self, command_ids: Sequence[bytes]) -> dict[bytes, Entry]:
@@ -235,10 +217,10 @@ class PostgresStore:
 
     async def armed(self, triggers: Sequence[TriggerName] | None = None) -> list[ArmedTrigger]:
         if triggers is None:
-            rows = await self._pool.query(_SELECT_ARMED)
+            rows = await self._pool.query(SELECT_ARMED)
         else:
             rows = await self._pool.query(
-                _SELECT_ARMED + _AMONG_TRIGGERS,
+                SELECT_ARMED + AMONG_TRIGGERS,
                 [name.user for name in triggers],
                 [name.symbol for name in triggers],
                 [name.side.value for name in triggers],
@@ -270,7 +252,7 @@ class PostgresStore:
         return self._listener
 
     async def claim_lease(self, name: str, holder: str, ttl_ms: int) -> bool:
-        rows = await self._pool.query(_CLAIM_LEASE, name, holder, ttl_ms)
+        rows = await self._pool.query(CLAIM_LEASE, name, holder, ttl_ms)
         return bool(rows)
 
     # Log-in.

@@ -88,7 +88,7 @@ class Journal:
                 self.entries.append(fired)
 
     def _quote(self, step: Step) -> Quote:
-        symbol = step.symbol.upper()[:3]
+        symbol = step.symbol.upper()
         known = self._quotes.get(symbol)
         if known is None or self._now_ms - known.quoted_ms > QUOTE_TTL_MS:
             price_cents = 500 + self._now_ms % 700

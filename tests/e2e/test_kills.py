@@ -48,7 +48,8 @@ def entries(stack: RunningStack) -> int:
 _VICTIMS = {
     "a node": (signal.SIGKILL, ("--name", "node-1")),
     "the audit daemon": (signal.SIGKILL, ("trade-audit",)),
-    "the trigger service": (signal.SIGKILL, ("trade-triggers",)),
+    "a quote proxy": (signal.SIGKILL, ("--name", "quotes-1")),
+    "the active trigger service": (signal.SIGKILL, ("--name", "triggers-1")),
     "Postgres": (signal.SIGKILL, ()),
     "a node told to stop": (signal.SIGTERM, ("--name", "node-2")),
 }

@@ -41,6 +41,7 @@ class TestWhatIsAskedFor:
         assert (link.name, link.role) == ("node-1", AccessRole.NODE)
         assert (dump.user, dump.deadline_ms) == ("ann", DEADLINE_S * 1000)
         assert own_entry(house, dump) == asked.command_id
+        assert dump.until_ms == house.journal("ann")[-1].decided_ms
 
     def test_everybodys_log_has_no_user(self, node: Node, keeper: LogKeeper) -> None:
         node.ask("DUMPLOG", "", "log.xml", by=Customer("root", AccessRole.ADMINISTRATOR))
@@ -134,7 +135,7 @@ class TestTheStream:
         node.ask("ADD", "ann", 1)
         again = house.node().ask_again(asked, by=Customer())
         _, _, dump = keeper.dumps[1]
-        assert dump.last is None
+        assert (dump.last, dump.until_ms) == (None, 0)
         assert dump.positions == [StreamPosition("node-1/0", 4), StreamPosition("node-2/0", 0)]
         keeper.say(b"<log/>", number=1)
         keeper.end(number=1)

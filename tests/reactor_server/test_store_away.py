@@ -101,17 +101,19 @@ class TestFindingOut:
     def test_what_needs_to_read_more_is_told_so_at_once_and_the_next_goes_on(
         self, house: House, node: Node, name: str, arguments: tuple[str]
     ) -> None:
-        node.ask("QUOTE", "ann", "ABC")
-        node.store.is_away = True
+        """However many stand in line, each of which fails before it has begun to wait."""
+        first = node.ask("QUOTE", "ann", "XYZ")
         asked = [node.send(name, "ann", *arguments) for _ in range(2_000)]
         last = node.send("ADD", "ann", 1)
+        node.store.is_away = True
+        node.prices.answer("XYZ", 100)
         house.turn()
         gc.collect()
         assert {each.code for each in asked} == {Code.STORE_UNAVAILABLE}
         assert last.answers == []
         node.store.is_away = False
         house.pass_time(5)
-        assert last.receipt.seq == 3
+        assert (first.receipt.seq, last.receipt.seq) == (2, 3)
 
 
 class TestWriting:

@@ -133,6 +133,25 @@ class TestStreams:
         assert outcome == [RECEIPT]
 
 
+class TestNews:
+    def test_what_comes_under_an_id_after_its_answer_is_passed_on_to_whoever_follows_it(
+        self, server: ServerInMemory, client: ClientProtocol
+    ) -> None:
+        news: list[Message] = []
+        outcome = outcome_of(client.request(add(), request_id(1)))
+        client.follow(request_id(1), news.append)
+        server.turn()
+        server.service.answer()
+        server.turn()
+        assert (outcome, news) == ([RECEIPT], [])
+        link = server.service.requests[0][0]
+        for seq in (2, 3):
+            link.push(request_id(1), Receipt(seq, 5))
+        link.push(request_id(2), Receipt(4, 5))
+        server.turn()
+        assert news == [Receipt(2, 5), Receipt(3, 5)]
+
+
 class TestTheEnd:
     def test_everybody_who_waits_is_told_and_nobody_else(
         self, server: ServerInMemory, client: ClientProtocol

@@ -1,0 +1,30 @@
+"""The SQL that the store asks with; every value goes in as a parameter.
+
+Used by `ledger.postgres.store` alone.
+"""
+
+from ledger.postgres.rows import ACCOUNT_COLUMNS
+
+LOCK_ACCOUNTS = (
+    "BEGIN; SELECT 1 FROM account WHERE user_name = ANY (%s::text[]) "
+    "ORDER BY user_name FOR UPDATE; "
+)
+FROM_ACCOUNT = "SELECT" + ACCOUNT_COLUMNS + "FROM account a "
+SELECT_ACCOUNTS = FROM_ACCOUNT + "WHERE a.user_name = ANY (%s::text[])"
+SELECT_NEXT_ACCOUNTS = FROM_ACCOUNT + "WHERE a.user_name > %s ORDER BY a.user_name LIMIT %s"
+SELECT_ARMED = (
+    "SELECT symbol, side, price_cents, user_name, armed_ms, transaction_num "
+    "FROM standing_trigger WHERE price_cents > 0 "
+)
+AMONG_TRIGGERS = (
+    "AND (user_name, symbol, side) IN (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]))"
+)
+
+
+CLAIM_LEASE = """
+INSERT INTO lease VALUES (%s, %s, clock_timestamp())
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, renewed_at = clock_timestamp()
+WHERE lease.holder = excluded.holder
+   OR lease.renewed_at < clock_timestamp() - %s * interval '1 millisecond'
+RETURNING holder
+"""
