@@ -204,14 +204,28 @@ class TestFiles:
         assert not is_valid_log(tmp_path / "nothing")
 
 
+class StoreInPages(MemoryStore):
+    """Notes each page of accounts that is asked for."""
+
+    def __init__(self, ledger: MemoryLedger) -> None:
+        super().__init__(ledger)
+        self.pages: list[str] = []
+
+    async def accounts_after(self, user: str, limit: int) -> list[Account]:
+        self.pages.append(user)
+        return await super().accounts_after(user, limit)
+
+
 def test_the_whole_ledger_is_read_however_many_accounts_it_has() -> None:
     ledger = MemoryLedger(lambda: T_MS)
     ledger.streams["node-1/0"] = Stream("node-1/0", 1, 1, 42, T_MS)
     for number in range(2_500):
         account = ledger.accounts[f"user-{number}"] = Account(f"user-{number}")
         account.cash_cents = number
-    [state] = outcome_of(read_ledger(MemoryStore(ledger)))
+    store = StoreInPages(ledger)
+    [state] = outcome_of(read_ledger(store))
     assert isinstance(state, LedgerState)
     assert state.positions == {"node-1/0": 42}
     cash = {user: balance.money.cash_cents for user, balance in state.balances.items()}
     assert cash == {f"user-{number}": number for number in range(2_500)}
+    assert len(store.pages) == 4

@@ -52,6 +52,17 @@ def test_a_wrong_password_is_told_as_such() -> None:
     assert str(error) == "no node can be used: the name or the password is wrong"
 
 
+def test_as_long_as_one_node_may_still_answer_there_is_hope() -> None:
+    playground = Playground()
+    playground["node-1"].endpoint.is_down = True
+    node = playground["node-2"]
+    node.factory.buildProtocol = lambda _: Protocol()  # type: ignore[assignment, method-assign, return-value]
+    opened = outcome_of(playground.fleet.open())
+    playground.clock.pass_time(5)
+    assert len(playground["node-1"].endpoint.attempts) > 3
+    assert opened == []
+
+
 def test_nodes_that_do_not_answer_are_given_up() -> None:
     playground = Playground(nodes=1)
     playground["node-1"].factory.buildProtocol = lambda _: Protocol()  # type: ignore[assignment, method-assign, return-value]

@@ -23,6 +23,12 @@ def test_ids_sort_as_they_were_made_while_time_does_not_go_back(pauses_ms: list[
     assert {len(each) for each in made} == {ID_BYTES}
 
 
+def test_a_great_many_ids_of_one_millisecond_sort_as_they_were_made() -> None:
+    ids = CommandIds(lambda: START_MS, RUN)
+    made = [ids.next() for _ in range(70_000)]
+    assert made == sorted(made)
+
+
 @given(st.lists(st.integers(0, 2**47), min_size=2, max_size=200))
 def test_ids_differ_whatever_the_wall_clock_does(times_ms: list[int]) -> None:
     clock = iter(times_ms)
