@@ -104,7 +104,12 @@ class _StreamReader:
             for place, entry in enumerate(encoded):
                 number = first_number + place
                 if number <= self._limit and (not user or _owner_of(entry).user == user):
-                    yield StoredEntry(self._name, number, decode_entry(entry), place in bearers)
+                    yield self._stored(number, decode_entry(entry), place in bearers, user)
+
+    def _stored(self, number: int, entry: Entry, bears_hit: bool, user: str) -> StoredEntry:
+        """An entry for one user's log does not tell the hit that was made in another one's name."""
+        is_other = bool(user) and entry.quote is not None and entry.quote.asker != user
+        return StoredEntry(self._name, number, entry, bears_hit and not is_other)
 
     def _batches(self, user: str) -> Iterator[tuple[int, list[bytes], frozenset[int]]]:
         following = _NEXT_BATCH_OF_USER if user else _NEXT_BATCH

@@ -6,6 +6,9 @@ order much more cheaply than at random.
 
 from collections.abc import Callable
 
+_UUID_VARIANT = 0x8000
+"""Marks the ninth byte as every UUID has it; the protocol reserves another mark for the system."""
+
 
 class CommandIds:
     """A source of ids.
@@ -23,10 +26,8 @@ class CommandIds:
         self._made = 0
 
     def next(self) -> bytes:
-        """Make an id: 6 bytes of time, 4 of a counter, 6 of this run's own."""
+        """Make an id: 6 bytes of time, 4 of a counter with a UUID's mark, 6 of the run's own."""
         self._made += 1
-        return (
-            self._wall_ms().to_bytes(6, "big")
-            + (self._made & 0xFFFF_FFFF).to_bytes(4, "big")
-            + self._run
-        )
+        high, low = self._made >> 14 & 0xFFFF, self._made & 0x3FFF
+        counter = high << 16 | _UUID_VARIANT | low
+        return self._wall_ms().to_bytes(6, "big") + counter.to_bytes(4, "big") + self._run

@@ -15,7 +15,7 @@ from ledger.outcome import Effect, NoPrice, Outcome, PriceWanted, Refusal
 from ledger.preconditions import Decision, bad_user
 from protocol import messages as m
 from protocol.errors import Code
-from protocol.fields import is_filename
+from protocol.fields import RESERVED_BITS, is_filename
 from protocol.quote import QUOTE_TTL_MS, Quote
 
 PRICED: frozenset[type[m.Command]] = frozenset([m.QuoteRequest, m.Buy, m.Sell, m.SetSellAmount])
@@ -210,6 +210,8 @@ def _record(
 def _derived_id(purpose: bytes, command_id: bytes) -> bytes:
     """The id of what follows from a command by itself: always the same, so it can happen once only.
 
-    The front stays, because ids begin with their time and the journal's index likes that.
+    The front stays, because ids begin with their time and the journal's index likes that. The
+    reserved bits keep clients from giving the same id to a command of theirs.
     """
-    return command_id[:8] + hashlib.sha256(purpose + command_id).digest()[:8]
+    digest = hashlib.sha256(purpose + command_id).digest()
+    return command_id[:8] + bytes([digest[0] | RESERVED_BITS]) + digest[1:8]

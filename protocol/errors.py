@@ -22,6 +22,7 @@ class Code(IntEnum):
     ID_REUSED = 1007
     DRAINING = 1008
     TOO_SLOW = 1009
+    RESERVED_ID = 1010
 
     # 11xx: text that could not be read as a command, found where the text is read.
     UNREADABLE_FILE = 1101

@@ -27,11 +27,21 @@ Id = Annotated[bytes, Meta(min_length=16, max_length=16)]
 """A 128-bit command or request id, made by whoever asks."""
 
 ID_BYTES = 16
+RESERVED_BITS = 0xC0
+"""A command id whose ninth byte has both of these bits set is the system's own, for what follows
+from a command by itself; no UUID has them set, and no client may.
+"""
+
 NO_ID = bytes(ID_BYTES)
 """The id of messages that answer nothing: hello, heartbeat, drain."""
 
 _USER = re.compile(r"[A-Za-z0-9_.@-]{1,64}", re.ASCII)
 _SYMBOL = re.compile(r"[A-Za-z]{1,3}", re.ASCII)
+
+
+def is_reserved_id(command_id: bytes) -> bool:
+    """Tell whether an id is one that only the system itself may give."""
+    return command_id[8] & RESERVED_BITS == RESERVED_BITS
 
 
 def is_user(text: str) -> bool:

@@ -7,6 +7,7 @@ from twisted.logger import Logger
 
 from protocol.authentication import AccessRole
 from protocol.errors import Code
+from protocol.fields import is_reserved_id
 from protocol.messages import Command, DumpLog, Error, Health, Message
 from reactor_server.desk import TradingDesk
 from reactor_server.dumping import Dumping
@@ -30,6 +31,8 @@ class TradingNode:
         if not isinstance(request, Command):
             name = type(request).__name__
             link.reply(request_id, Error(Code.UNKNOWN_KIND, f"a trading node takes no {name}"))
+        elif is_reserved_id(request_id):
+            link.reply(request_id, _RESERVED)
         elif _may(link, request):
             self._desk.submit(link, request_id, request)
         else:
@@ -53,6 +56,11 @@ class TradingNode:
     def health(self) -> Health:
         """Ready as long as the node has its streams."""
         return Health(self.is_well, "" if self.is_well else "the node has lost its stream")
+
+
+_RESERVED = Error(
+    Code.RESERVED_ID, "ids with the two highest bits of the ninth byte set are ours: use UUIDs"
+)
 
 
 def _may(link: Link, command: Command) -> bool:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.ids import CommandIds
-from protocol.fields import ID_BYTES, NO_ID
+from protocol.fields import ID_BYTES, NO_ID, is_reserved_id
 
 RUN = b"abcdef"
 START_MS = 1_700_000_000_000
@@ -27,6 +27,7 @@ def test_a_great_many_ids_of_one_millisecond_sort_as_they_were_made() -> None:
     ids = CommandIds(lambda: START_MS, RUN)
     made = [ids.next() for _ in range(70_000)]
     assert made == sorted(made)
+    assert not any(map(is_reserved_id, made))
 
 
 @given(st.lists(st.integers(0, 2**47), min_size=2, max_size=200))

@@ -3,10 +3,12 @@
 import pytest
 
 from ledger import rules
-from ledger.account import PENDING_ORDERS_MAX, Side
+from ledger.account import PENDING_ORDERS_MAX, Account, Side
 from ledger.entry import Action, Cause, Movement, Posting
 from protocol.errors import Code
-from protocol.messages import Buy, CancelBuy, CancelSell, Sell
+from protocol.fields import is_reserved_id
+from protocol.messages import Add, Buy, CancelBuy, CancelSell, Sell
+from protocol.quote import Quote
 from tests.ledger.desk import START_MS, Desk
 
 SIDES = pytest.mark.parametrize("side", ["BUY", "SELL"])
@@ -212,3 +214,16 @@ def test_an_order_and_a_trigger_of_one_id_lead_to_different_ids() -> None:
     assert fired is not None
     assert bought.lapse()[0].command_id not in (fired.command_id, bought.last_id)
     assert fired.command_id != armed.last_id
+
+
+def test_the_ids_of_lapses_and_firings_are_ones_that_no_client_may_give() -> None:
+    """Else a command under the id of a lapse to come would stand in that lapse's way for ever."""
+    account = Account("ann")
+    ids = (number.to_bytes(16, "big") for number in range(1, 200))
+    price = Quote("ABC", 100, 1_000, "key=", "ann")
+    rules.decide(account, Add("ann", 1, 1_000_000), next(ids), 1_000)
+    for command_id in ids:
+        rules.decide(account, Buy("ann", 1, "ABC", 100), command_id, 1_000, price)
+    lapsed = rules.lapse(account, 61_001)
+    assert len(lapsed) == 198
+    assert all(is_reserved_id(entry.command_id) for entry in lapsed)

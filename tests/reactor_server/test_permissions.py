@@ -4,8 +4,8 @@ import pytest
 
 from protocol.authentication import AccessRole
 from protocol.errors import Code
-from protocol.messages import Error, Refused
-from tests.reactor_server.customer import Customer
+from protocol.messages import Add, Error, Refused
+from tests.reactor_server.customer import Asked, Customer
 from tests.reactor_server.house import House, Node
 
 
@@ -87,3 +87,12 @@ class TestNamesThatNobodyCanHave:
     def test_a_log_of_one_is_not_asked_for(self, house: House, node: Node) -> None:
         assert node.ask("DUMPLOG", "no blanks", "log.xml").code == Code.BAD_USER
         assert house.audit.endpoint.attempts == []
+
+
+def test_an_id_that_only_the_system_gives_is_refused_and_changes_nothing(
+    house: House, node: Node
+) -> None:
+    taken = bytes(8) + b"\xc0" + bytes(7)
+    refused = node.ask_again(Asked(Customer(), taken, Add("ann", 1, 100)))
+    assert refused.code == Code.RESERVED_ID
+    assert house.ledger.journal == {}

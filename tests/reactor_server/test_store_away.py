@@ -35,17 +35,20 @@ class TestReadingAccounts:
         assert isinstance(asked.answer, Error)
         assert asked.code == Code.STORE_UNAVAILABLE
 
-    def test_a_younger_one_goes_on_waiting(self, house: House, node: Node) -> None:
+    def test_a_younger_one_of_the_same_user_is_sent_away_with_it_and_others_go_on_waiting(
+        self, house: House, node: Node
+    ) -> None:
+        """Else the younger one would be carried out before the older one comes again."""
         node.store.is_away = True
         old = node.ask("ADD", "ann", 1)
         house.pass_time(PATIENCE_S / 2)
-        young = node.ask("ADD", "ann", 2)
+        young, other = node.ask("ADD", "ann", 2), node.ask("ADD", "bob", 3)
         house.pass_time(PATIENCE_S / 2 + 2 * RETRY_S)
-        assert old.code == Code.STORE_UNAVAILABLE
-        assert young.answers == []
+        assert (old.code, young.code) == (Code.STORE_UNAVAILABLE, Code.STORE_UNAVAILABLE)
+        assert other.answers == []
         node.store.is_away = False
         house.pass_time(2 * RETRY_S)
-        assert young.receipt.seq == 2
+        assert other.receipt.seq == 1
 
     def test_its_id_is_free_and_everything_works_when_the_store_is_back(
         self, house: House, node: Node
