@@ -13,7 +13,13 @@ from twisted.internet.protocol import Factory
 from twisted.python import usage
 
 from quote_proxy.legacy_client import LegacyQuoteClient
-from service.credentials import Credential, CredentialsError, read_credential
+from service.credentials import (
+    Credential,
+    CredentialsError,
+    FixedVerifiers,
+    read_accept_file,
+    read_credential,
+)
 from service.daemon import DaemonOptions, Listener, client_endpoint
 from service.time import wall_ms
 
@@ -58,6 +64,14 @@ def legacy_client(reactor: Any, description: str) -> LegacyQuoteClient:
     """A client of the legacy quote server at this endpoint."""
     endpoint = client_endpoint(reactor, description)
     return LegacyQuoteClient(reactor, endpoint, wall_ms=wall_ms, random=Random())
+
+
+def accept_option(path: Path) -> FixedVerifiers:
+    """Who may log in, from a file named on the command line; raises `usage.UsageError`."""
+    try:
+        return read_accept_file(path)
+    except CredentialsError as error:
+        raise usage.UsageError(f"--accept: {error}") from None
 
 
 def credential_option(path: Path) -> Credential:

@@ -11,16 +11,14 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
-from twisted.python import usage
 from twisted.python.threadpool import ThreadPool
 
 from audit.daemon import DUMPS_MAX, AuditDaemon
 from audit.store import Store
-from service.credentials import CredentialsError, read_accept_file
 from service.daemon import DaemonOptions, Listener, daemon_service
 from service.ordered import Step
 from service.server import WireServerFactory
-from twistd_plugins.common import check_endpoints
+from twistd_plugins.common import accept_option, check_endpoints
 
 _POLL_S = 0.05
 
@@ -40,10 +38,7 @@ class Options(DaemonOptions):
         """Check what can be checked without opening the log."""
         check_endpoints(self, servers=("listen",))
         self.store_path = self.required_path("store")
-        try:
-            self.verifiers = read_accept_file(self.required_path("accept"))
-        except CredentialsError as error:
-            raise usage.UsageError(f"--accept: {error}") from None
+        self.verifiers = accept_option(self.required_path("accept"))
 
 
 def makeService(options: Options, reactor: Any = None) -> IService:

@@ -5,19 +5,17 @@ import random
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.python import usage
 
 from audit.hits import HitRecorder
 from quote_proxy.billing import BilledSource
 from quote_proxy.breaker import Breaker
 from quote_proxy.cache import QuoteCache
 from quote_proxy.proxy import QuoteProxy
-from service.credentials import CredentialsError, read_accept_file
 from service.daemon import DaemonOptions, Listener, client_endpoint, daemon_service
 from service.ordered import Step
 from service.server import WireServerFactory
 from service.time import make_timers_monotonic, wall_ms
-from twistd_plugins.common import check_endpoints, credential_option, legacy_client
+from twistd_plugins.common import accept_option, check_endpoints, credential_option, legacy_client
 
 PRICE_MARGIN_S = 0.5
 """A price that lapses this soon is fetched anew: a node has to decide and commit with it."""
@@ -39,10 +37,7 @@ class Options(DaemonOptions):
         """Check what can be checked without asking anybody."""
         check_endpoints(self, clients=("legacy", "audit"), servers=("listen",))
         self.credential = credential_option(self.required_path("credential"))
-        try:
-            self.verifiers = read_accept_file(self.required_path("accept"))
-        except CredentialsError as error:
-            raise usage.UsageError(f"--accept: {error}") from None
+        self.verifiers = accept_option(self.required_path("accept"))
 
 
 def makeService(options: Options, reactor: Any = None) -> IService:
