@@ -10,11 +10,15 @@ from rich.console import Console
 from rich.table import Table
 
 from generator.result import CommandResult, RunResult
+from protocol.money import format_cents
 
 _COLUMNS = (
     "command", "count", "refused", "mean ms", "p50 ms", "p99 ms", "total s", "share",
 )  # fmt: skip
 _DASH = "-"
+HIT_CENTS = 5
+"""What each hit on the legacy quote server is charged (SPEC section 1, "Quotes")."""
+
 _VERDICTS = {True: "yes", False: "NO", None: _DASH}
 
 
@@ -105,6 +109,8 @@ def _summary(result: RunResult) -> Iterator[tuple[str, str]]:
         yield "final DUMPLOG", f"{_figure(result.final_dumplog.latencies.mean_ms(), ',.3f')} ms"
     hits, hits_minimum = result.legacy_hits, result.legacy_hits_minimum
     yield "quote server hits", f"{_figure(hits, ',')}, at least {_figure(hits_minimum, ',')} needed"
+    if hits is not None:
+        yield "quote server bill", f"${format_cents(hits * HIT_CENTS)}"
     yield "audit records", _figure(result.audit_records, ",")
     yield "DUMPLOG valid", _VERDICTS[result.dumplog_valid]
     yield "ledger equals audit", _VERDICTS[result.ledger_equals_audit]

@@ -35,6 +35,7 @@ wall time           0.500 s, 10 commands/s
 latency, ms         p50 2.000, p90 4.000, p99 4.000, p99.9 4.000, max 4.000
 final DUMPLOG       10.000 ms
 quote server hits   1,200, at least 1,100 needed
+quote server bill   $60.00
 audit records       12,345
 DUMPLOG valid       yes
 ledger equals audit NO
