@@ -45,6 +45,16 @@ class JournalReader(Protocol):
         ...
 
 
+class Shipping(Protocol):
+    """What whoever commits entries of a stream asks of its shipper."""
+
+    def ship(self, first_number: int, entries: list[bytes]) -> None:
+        """Take entries that were committed, numbered from `first_number` on; never waits."""
+
+    def advance_to(self, last_number: int) -> None:
+        """Learn that the journal holds entries up to here, which were not handed over."""
+
+
 class Lag(Struct, frozen=True, gc=False):
     """How far the daemon is behind.
 

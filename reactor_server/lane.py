@@ -5,7 +5,7 @@ user's decisions are in one batch in flight at a time.
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -13,6 +13,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from audit.shipper import Shipping
 from ledger.entry import Entry
 from ledger.store import (
     AccountWrite,
@@ -28,16 +29,6 @@ from reactor_server.seat import Decided, Seat, Ticket
 
 REOPEN_S = 0.5
 """Pause between two attempts to reach a store that is away."""
-
-
-class Shipping(Protocol):
-    """Where committed entries go on to: the audit daemon."""
-
-    def ship(self, first_number: int, entries: list[bytes]) -> None:
-        """Take the entries of a stream from this number on."""
-
-    def advance_to(self, last_number: int) -> None:
-        """Learn that the journal holds entries up to here, which were not handed over."""
 
 
 class Batch:

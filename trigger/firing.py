@@ -5,11 +5,11 @@ a trigger that was fired, cancelled or set anew meanwhile is seen as it is.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
+from audit.shipper import Shipping
 from ledger.account import Account
 from ledger.entry import Cause, Entry, decode_entry
 from ledger.rules import fire, lapse
@@ -18,16 +18,6 @@ from protocol.quote import Quote
 from service.time import SteadyClock
 
 USERS_PER_TRANSACTION = 50
-
-
-class Shipping(Protocol):
-    """Where committed entries go on to: the audit daemon."""
-
-    def ship(self, first_number: int, entries: list[bytes]) -> None:
-        """Take the entries of the stream from this number on."""
-
-    def advance_to(self, last_number: int) -> None:
-        """Learn that the journal holds entries up to here, which were not handed over."""
 
 
 class Firing:

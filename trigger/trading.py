@@ -14,6 +14,7 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from audit.shipper import Shipping
 from ledger.store import (
     Fenced,
     OutcomeUnknown,
@@ -27,7 +28,7 @@ from quote_proxy.cache import QuoteCache
 from quote_proxy.source import QuoteSource
 from service.time import SteadyClock
 from trigger.book import TriggerBook
-from trigger.firing import Firing, Shipping
+from trigger.firing import Firing
 from trigger.watch import PriceFeed, PriceWatch
 
 RESYNC_S = 15.0
