@@ -159,7 +159,6 @@ _HISTORY_NAMES = {
     Cause.COMMAND: "{}",
     Cause.LAPSE: "{} (lapsed)",
     Cause.FIRING: "{} (fired)",
-    Cause.HIT: "{} (watched)",
 }
 
 

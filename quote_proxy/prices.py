@@ -16,8 +16,6 @@ START_MAX_CENTS = 20_000
 _SWINGS = ((1, 30), (6, 150), (60, 800), (720, 3000))
 """Period in steps and amplitude in basis points of each swing; together they stay below 40 %."""
 
-WALK_MAX_BASIS_POINTS = sum(amplitude for _, amplitude in _SWINGS)
-
 
 def walked_price(seed: int, symbol: str, step: int) -> Cents:
     """Return the price of `symbol` at a step of the walk, between $3.01 and $279.60."""

@@ -4,13 +4,9 @@ May be imported by everything above `protocol`.
 """
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
-
-WallMs = Callable[[], int]
-"""Reads the time as Unix milliseconds."""
 
 
 def wall_ms() -> int:

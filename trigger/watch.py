@@ -34,16 +34,6 @@ class PriceFeed(Protocol):
         """Push no more of a symbol."""
 
 
-class NoFeed:
-    """A feed that pushes nothing: every price is asked for."""
-
-    def watch(self, symbol: str, user: str, transaction_num: int) -> None:
-        """See `PriceFeed`."""
-
-    def unwatch(self, symbol: str) -> None:
-        """See `PriceFeed`."""
-
-
 class PriceWatch:
     """The symbols that are watched now.
 

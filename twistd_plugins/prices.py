@@ -36,6 +36,20 @@ def proxy_endpoints(reactor: Any, description: str) -> dict[str, Any]:
     return endpoints
 
 
+class LegacyRoute:
+    """The legacy server asked by this process itself, and the bill for that.
+
+    :ivar hits: takes each answered hit on to the audit daemon.
+    """
+
+    def __init__(self, reactor: Any, options: DaemonOptions, credential: Credential) -> None:
+        audit = client_endpoint(reactor, options["audit"])
+        name = options["name"]
+        self.hits = HitRecorder(reactor, name, audit, credential, wall_ms, random.random)
+        legacy = legacy_client(reactor, options["legacy"])
+        self.source = Breaker(reactor, BilledSource(legacy, self.hits.record))
+
+
 class PriceRoute:
     """The proxies, and what is needed to do without them.
 
@@ -43,14 +57,10 @@ class PriceRoute:
     """
 
     def __init__(self, reactor: Any, options: DaemonOptions, credential: Credential) -> None:
-        audit = client_endpoint(reactor, options["audit"])
-        name = options["name"]
-        self._hits = HitRecorder(reactor, name, audit, credential, wall_ms, random.random)
-        billed = BilledSource(legacy_client(reactor, options["legacy"]), self._hits.record)
+        legacy = LegacyRoute(reactor, options, credential)
+        self._hits = legacy.hits
         endpoints = proxy_endpoints(reactor, options["quotes"])
-        self.source = ProxySource(
-            reactor, endpoints, credential, random.random, Breaker(reactor, billed)
-        )
+        self.source = ProxySource(reactor, endpoints, credential, random.random, legacy.source)
 
     async def start(self) -> None:
         """Connect to the proxies, and to the audit daemon for the bill."""

@@ -6,16 +6,14 @@ from typing import Any
 
 from twisted.application.service import IService
 
-from audit.hits import HitRecorder
-from quote_proxy.billing import BilledSource
-from quote_proxy.breaker import Breaker
 from quote_proxy.cache import QuoteCache
 from quote_proxy.proxy import QuoteProxy
-from service.daemon import DaemonOptions, Listener, client_endpoint, daemon_service
+from service.daemon import DaemonOptions, Listener, daemon_service
 from service.ordered import Step
 from service.server import WireServerFactory
 from service.time import make_timers_monotonic, wall_ms
-from twistd_plugins.common import accept_option, check_endpoints, credential_option, legacy_client
+from twistd_plugins.common import accept_option, check_endpoints, credential_option
+from twistd_plugins.prices import LegacyRoute
 
 PRICE_MARGIN_S = 0.5
 """A price that lapses this soon is fetched anew: a node has to decide and commit with it."""
@@ -48,24 +46,22 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         reactor = global_reactor
     make_timers_monotonic(reactor)
     name = options["name"]
-    audit = client_endpoint(reactor, options["audit"])
-    hits = HitRecorder(reactor, name, audit, options.credential, wall_ms, random.random)
-    billed = BilledSource(legacy_client(reactor, options["legacy"]), hits.record)
-    quotes = QuoteCache(Breaker(reactor, billed), reactor, wall_ms=wall_ms, margin_s=PRICE_MARGIN_S)
+    legacy = LegacyRoute(reactor, options, options.credential)
+    quotes = QuoteCache(legacy.source, reactor, wall_ms=wall_ms, margin_s=PRICE_MARGIN_S)
     proxy = QuoteProxy(reactor, quotes, random.Random())
     factory = WireServerFactory(reactor, name, proxy, options.verifiers, os.urandom(32))
     listener = Listener(reactor, options["listen"], factory)
 
     async def start_shipping() -> None:
-        hits.start()
+        legacy.hits.start()
 
     async def end_sessions() -> None:
         proxy.stop()
         factory.close_all()
 
     steps = [
-        Step("audit records", start_shipping, hits.stop),
-        Step("last audit records", stop=hits.drain, stop_timeout_s=5.0),
+        Step("audit records", start_shipping, legacy.hits.stop),
+        Step("last audit records", stop=legacy.hits.drain, stop_timeout_s=5.0),
         Step("sessions", stop=end_sessions),
         Step("port", listener.open, listener.close),
     ]
