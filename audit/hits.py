@@ -43,6 +43,7 @@ class HitRecorder:
     """Ships hits in a stream of its own.
 
     :param wall_ms: Unix ms now; read once, to name the stream and to set the clock.
+    :ivar shipper: takes them to the audit daemon.
     """
 
     def __init__(
@@ -57,24 +58,24 @@ class HitRecorder:
         self._steady = SteadyClock(clock, wall_ms())
         self._outbox = _Outbox()
         stream = f"{name}{HIT_STREAM}{wall_ms()}"
-        self._shipper = Shipper(clock, endpoint, credential, self._outbox, stream, random)
+        self.shipper = Shipper(clock, endpoint, credential, self._outbox, stream, random)
 
     def start(self) -> None:
         """Begin to ship."""
-        self._shipper.advance_to(0)
-        self._shipper.start()
+        self.shipper.advance_to(0)
+        self.shipper.start()
 
     def record(self, quote: Quote, transaction_num: int) -> None:
         """Ship one answered hit; kept here until the daemon has it."""
         encoded = encode_entry(hit_entry(quote, transaction_num, self._steady.now_ms()))
-        self._outbox.forget(self._shipper.acked_number)
+        self._outbox.forget(self.shipper.acked_number)
         self._outbox.entries.append(encoded)
-        self._shipper.ship(self._outbox.last_number, [encoded])
+        self.shipper.ship(self._outbox.last_number, [encoded])
 
     async def drain(self) -> None:
         """Wait until the daemon has all hits."""
-        await self._shipper.drain()
+        await self.shipper.drain()
 
     async def stop(self) -> None:
         """Ship no more."""
-        await self._shipper.stop()
+        await self.shipper.stop()

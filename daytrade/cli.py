@@ -20,6 +20,7 @@ from daytrade.workload_commands import workload
 from quote_proxy.delays import parse_delay
 
 BASE_PORT = 12_100
+METRICS_OFFSET = 50
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,6 +53,10 @@ main.add_command(audit)
     "--port", type=click.IntRange(1024, 32_000), default=BASE_PORT, show_default=True,
     help="The first node's port; the other services follow.",
 )  # fmt: skip
+@click.option(
+    "--metrics-port", type=click.IntRange(0, 32_000),
+    help="The first port for Prometheus; the services follow.  [default: --port plus 50; 0: none]",
+)  # fmt: skip
 def up(
     data: Path | None,
     nodes: int,
@@ -59,6 +64,7 @@ def up(
     legacy: str | None,
     legacy_delay: str,
     port: int,
+    metrics_port: int | None,
 ) -> None:
     """Run the stack until it is stopped with Ctrl-C."""
     settings = StackSettings(
@@ -67,6 +73,7 @@ def up(
         legacy=legacy,
         legacy_delay=legacy_delay,
         base_port=port,
+        metrics_port=port + METRICS_OFFSET if metrics_port is None else metrics_port or None,
         trigger_services=2,
     )
     sys.exit(run(lambda reactor: _up(reactor, data, settings)))
@@ -98,6 +105,9 @@ def _addresses(stack: LocalStack, directory: DataDirectory) -> str:
     lines.append(f"{'legacy quotes':<16} {stack.addresses.legacy}")
     if stack.addresses.control is not None:
         lines.append(f"{'  its control':<16} {stack.addresses.control}")
+    if stack.addresses.metrics:
+        ports = [address.rpartition(":")[2] for address in stack.addresses.metrics.values()]
+        lines.append(f"{'metrics':<16} http://127.0.0.1:{ports[0]}/metrics to {ports[-1]}")
     lines.append(f"{'Postgres':<16} {stack.dsn}")
     lines.append(f"{'passwords':<16} {directory.secrets_dir}")
     lines.append(f"{'logs':<16} {directory.logs_dir}")

@@ -19,6 +19,7 @@ from daytrade.processes import Backoff, SupervisedProcess
 from protocol.authentication import AccessRole
 
 SERVICE_GRACE_S = 20.0
+_JSON_LOG = ("--logger", "service.json_log.to_stdout")
 _TWISTD = "from twisted.scripts.twistd import run; run()"
 
 OnExit = Callable[[str, ExitStatus], None]
@@ -34,6 +35,7 @@ class StackSettings(Struct, frozen=True):
     :ivar proxies: quote proxies, which share the symbols among them.
     :ivar trigger_services: one is active, the others stand by.
     :ivar base_port: the first node's port, from which the others follow; None: free ones.
+    :ivar metrics_port: the first port for figures, from which the others follow; None: no figures.
     """
 
     nodes: int = 1
@@ -46,12 +48,14 @@ class StackSettings(Struct, frozen=True):
     proxies: int = 1
     trigger_services: int = 1
     base_port: int | None = None
+    metrics_port: int | None = None
 
 
 class StackAddresses(Struct, frozen=True):
     """Where the parts of a stack listen, as client endpoints; several of a kind by name.
 
     :ivar control: the control port of the legacy double, or None without one.
+    :ivar metrics: where each service tells its figures, by name; empty where none does.
     """
 
     nodes: dict[str, str]
@@ -59,6 +63,7 @@ class StackAddresses(Struct, frozen=True):
     quotes: dict[str, str]
     legacy: str
     control: str | None
+    metrics: dict[str, str] = {}
 
 
 def addresses_for(settings: StackSettings) -> StackAddresses:
@@ -70,7 +75,23 @@ def addresses_for(settings: StackSettings) -> StackAddresses:
         {f"quotes-{number + 1}": next(ports) for number in range(settings.proxies)},
         settings.legacy or next(ports),
         None if settings.legacy else next(ports),
+        _metrics_addresses(settings),
     )
+
+
+def _metrics_addresses(settings: StackSettings) -> dict[str, str]:
+    if settings.metrics_port is None:
+        return {}
+    names = [
+        *([] if settings.legacy else ["legacy-quotes"]),
+        "audit",
+        *(f"quotes-{number + 1}" for number in range(settings.proxies)),
+        *(f"triggers-{number + 1}" for number in range(settings.trigger_services)),
+        *(f"node-{number + 1}" for number in range(settings.nodes)),
+    ]
+    return {
+        name: f"tcp:127.0.0.1:{settings.metrics_port + number}" for number, name in enumerate(names)
+    }
 
 
 def _addresses(base_port: int | None) -> Iterator[str]:
@@ -173,8 +194,10 @@ class StackServices:
         return "--quotes", proxies, "--legacy", self._addresses.legacy
 
     def _service(self, name: str, plugin: str, *options: tuple[str, ...]) -> SupervisedProcess:
-        twistd = (sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile=", plugin)
+        twistd = (sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile=", *_JSON_LOG, plugin)
         arguments = [argument for group in options for argument in group]
+        if name in self._addresses.metrics:
+            arguments += ["--metrics", listening(self._addresses.metrics[name])]
         command = Command(
             name,
             (*twistd, "--lifeline", *arguments),

@@ -95,6 +95,11 @@ class QuoteCache:
         self.counters.fresh += 1
         return held.quote
 
+    @property
+    def held(self) -> int:
+        """How many prices are kept, some of which may be too old by now."""
+        return len(self._held)
+
     def drop(self, quote: Quote) -> None:
         """Give this price out no more: by a clock that counts it is too old already."""
         held = self._held.get(quote.symbol)

@@ -25,6 +25,7 @@ from ledger.store import (
     Stream,
     in_decision_order,
 )
+from reactor_server.figures import LaneFigures
 from reactor_server.seat import Decided, Seat, Ticket
 
 REOPEN_S = 0.5
@@ -64,6 +65,14 @@ class Batch:
                 if ticket is not None:
                     ticket.is_in_doubt = True
 
+    @property
+    def arrived_s(self) -> float | None:
+        """When one of the commands arrived, the first of some user; None where none was sent."""
+        for decisions in self.decided.values():
+            ticket = decisions[0].ticket if decisions else None
+            return None if ticket is None else ticket.arrived_s
+        return None
+
     def place_of(self, entry: Entry) -> int:
         """Where an entry stands in the journal among those of the batch, from 0."""
         lines = in_decision_order(self.writes[user] for user in sorted(self.writes))
@@ -92,6 +101,7 @@ class Lane:
         on_fenced: Callable[[], None],
     ) -> None:
         self.name = name
+        self.figures = LaneFigures()
         self._clock = clock
         self._store = store
         self._shipping = shipping
@@ -154,6 +164,7 @@ class Lane:
         assert self._stream is not None
         first_number = self._stream.last_number + 1
         writes = [batch.writes[user] for user in sorted(batch.writes)]
+        sent_s = self._clock.seconds()
         try:
             conflicted = await self._store.commit(self._stream, writes)
         except CommandKnown:
@@ -161,6 +172,7 @@ class Lane:
         except (OutcomeUnknown, StoreUnavailable) as trouble:
             self.log.warn("{lane}: outcome unknown: {why}", lane=self.name, why=str(trouble))
             batch.put_in_doubt()
+            self.figures.doubts += 1
             if await self._reopen():
                 self._finish(lambda: self._on_undone(self, batch))
         else:
@@ -168,6 +180,8 @@ class Lane:
             encoded = [line.encoded for line in in_decision_order(written)]
             if encoded:
                 self._shipping.ship(first_number, encoded)
+            self.figures.committed(len(encoded), sent_s, self._clock.seconds(), batch.arrived_s)
+            self.figures.conflicts += len(conflicted)
             self._finish(lambda: self._on_committed(self, batch, first_number, conflicted))
 
     def _finish(self, tell: Callable[[], None]) -> None:

@@ -37,11 +37,12 @@ class TradingNode:
             self._desk.submit(link, request_id, request)
         else:
             self.log.warn(
-                "{name} ({role}) may not {command} for {user}",
+                "{name} ({role}) may not {command} for {user}: {command_id}",
                 name=link.name,
                 role=link.role.value,
                 command=request.NAME,
                 user=request.user,
+                command_id=request_id.hex(),
             )
             link.reply(request_id, _not_permitted(link, request))
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
 from twisted.application.service import IService
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import clientFromString, serverFromString
@@ -20,6 +21,9 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from protocol.errors import TradeError
+from protocol.messages import Health
+from service.figures import Figure
+from service.monitoring import monitoring_site
 from service.ordered import OrderedService, Step, exit_with_failure
 from service.time import make_timers_monotonic
 
@@ -34,6 +38,7 @@ class DaemonOptions(usage.Options):
     ]
     optParameters = [
         ["announce", None, None, "File to write the address to, once the service is ready."],
+        ["metrics", None, None, "Endpoint for /metrics, /healthz and /readyz; none without it."],
     ]
 
     def path(self, name: str) -> Path | None:
@@ -90,6 +95,20 @@ class Listener:
         return f"tcp:{host.host}:{host.port}"
 
 
+class Watch(Struct, frozen=True):
+    """What a daemon lets be seen of itself.
+
+    :ivar figures: what it counts.
+    :ivar health: asked once all steps have started.
+    """
+
+    figures: Sequence[Figure] = ()
+    health: Callable[[], Health] = lambda: Health(True, "")
+
+
+_SHOWS_NOTHING = Watch()
+
+
 class _Lifeline(Protocol):
     """Standard input: nothing is read from it but its end."""
 
@@ -106,14 +125,18 @@ def daemon_service(
     name: str,
     steps: Sequence[Step],
     address: Callable[[], str],
+    watch: Watch = _SHOWS_NOTHING,
 ) -> IService:
-    """Put a daemon together: timers, steps in order, announcement, lifeline.
+    """Put a daemon together: timers, steps in order, announcement, lifeline, what can be seen.
 
     :param address: what to announce; called when all steps have started.
     """
     make_timers_monotonic(reactor)
+    is_ready = False
 
     def ready() -> None:
+        nonlocal is_ready
+        is_ready = True
         log.info("{name} is ready at {address}", name=name, address=address())
         announce = options.path("announce")
         if announce is not None:
@@ -125,6 +148,13 @@ def daemon_service(
         message = f"{name} cannot start: {step}: {failure.getErrorMessage()}"
         exit_with_failure(reactor, message)
 
+    def health() -> Health:
+        return watch.health() if is_ready else Health(False, "it is still starting")
+
+    if options["metrics"] is not None:
+        site = monitoring_site(name, watch.figures, health)
+        monitoring = Listener(reactor, options["metrics"], site)
+        steps = [Step("monitoring", monitoring.open, monitoring.close), *steps]
     if options["lifeline"]:
         lifeline = _Lifeline(lambda: _stop_once(reactor))
         reactor.callWhenRunning(lambda: StandardIO(lifeline, reactor=reactor))

@@ -33,6 +33,7 @@ from protocol.messages import (
 )
 from protocol.states import Role, State
 from service.credentials import VerifierSource
+from service.server_figures import WireCounters
 from service.wire import HEARTBEAT_S, WireProtocol, internal_error
 
 LOG_IN_S_MAX = 10.0
@@ -132,6 +133,7 @@ class ServerProtocol(WireProtocol):
 
     def protocol_broken(self, violation: RemoteProtocolError) -> None:
         """Say why before the connection ends."""
+        self.dropped("broken protocol")
         self.send(Error(violation.code, violation.message))
         super().protocol_broken(violation)
 
@@ -190,12 +192,14 @@ class ServerProtocol(WireProtocol):
             self._refuse_log_in(request_id, refusal)
             return
         self._log_in_call.cancel()
+        self._factory.counters.logged_in += 1
         self.send(verdict, request_id)
         if self._factory.is_draining:
             self.drain()
 
     def _refuse_log_in(self, request_id: bytes, refusal: TradeError) -> None:
         self.log.warn("log-in refused to {peer}", peer=self.peer)
+        self._factory.counters.log_ins_refused += 1
         if self._log_in_tries >= LOG_IN_TRIES_MAX:
             self.send(Error(refusal.code, "too many failed log-ins on one connection"))
             self.close()
@@ -215,9 +219,15 @@ class ServerProtocol(WireProtocol):
         """Count the client in and give it some seconds to log in."""
         super().connectionMade()
         self._factory.protocols.add(self)
+        self._factory.counters.opened += 1
         self._log_in_call = self._clock.callLater(LOG_IN_S_MAX, self._log_in_timed_out)
 
+    def dropped(self, why: str) -> None:
+        """Count a client that we let go."""
+        self._factory.counters.dropped[why] += 1
+
     def _log_in_timed_out(self) -> None:
+        self.dropped("slow log-in")
         self.send(Error(Code.TOO_SLOW, f"log in within {LOG_IN_S_MAX:.0f} s"))
         self.close()
 
@@ -238,6 +248,7 @@ class ServerProtocol(WireProtocol):
 class WireServerFactory(ServerFactory):
     """Makes a `ServerProtocol` for each client of one service.
 
+    :ivar counters: what has happened so far.
     :ivar protocols: the clients that are connected now.
     :ivar decoy_secret: random bytes that make log-ins of unknown names look like others.
     :ivar is_draining: nothing more is accepted.
@@ -260,6 +271,7 @@ class WireServerFactory(ServerFactory):
         self.verifiers = verifiers
         self.decoy_secret = decoy_secret
         self.heartbeat_s = heartbeat_s
+        self.counters = WireCounters()
         self.protocols: set[ServerProtocol] = set()
         self.is_draining = False
 

@@ -72,6 +72,9 @@ class WireProtocol(Protocol):
     def congestion_changed(self) -> None:
         """`is_congested` has another value now."""
 
+    def dropped(self, why: str) -> None:
+        """The peer is let go for what it does, or does not."""
+
     def ended(self, reason: Failure) -> None:
         """The connection is gone; nothing more will be received or sent."""
 
@@ -165,6 +168,7 @@ class WireProtocol(Protocol):
         self._silent_beats += 1
         if self._silent_beats > SILENT_BEATS_MAX:
             self.log.warn("{peer} has fallen silent: connection closed", peer=self.peer)
+            self.dropped("silence")
             self.abort()
         elif self._silent_beats > 1 and self.state not in (
             State.AWAITS_HELLO,
@@ -195,6 +199,7 @@ class WireProtocol(Protocol):
 
     def _give_up_on_reader(self) -> None:
         self.log.warn("{peer} does not read its replies: connection closed", peer=self.peer)
+        self.dropped("slow reader")
         self.abort()
 
 

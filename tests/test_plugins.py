@@ -15,7 +15,7 @@ from twisted.python.usage import UsageError
 
 from protocol.authentication import AccessRole
 from service.credentials import Credential, write_accept_file
-from service.daemon import DaemonOptions
+from service.daemon import DaemonOptions, Watch
 from service.ordered import Step
 from tests.source_tree import ROOT
 from twistd_plugins import trade_audit, trade_quotes, trade_server, trade_triggers
@@ -210,6 +210,7 @@ def test_a_service_ends_what_takes_work_in_before_what_the_work_needs(
         _name: str,
         steps: list[Step],
         _address: Callable[[], str],
+        _watch: Watch,
     ) -> None:
         stopped.extend(step.name for step in reversed(steps) if step.stop is not None)
 

@@ -11,6 +11,7 @@ from twisted.python import usage
 from audit.hits import HitRecorder
 from quote_proxy.billing import BilledSource
 from quote_proxy.breaker import Breaker
+from quote_proxy.figures import legacy_figures
 from quote_proxy.proxy_source import ProxySource
 from service.credentials import Credential
 from service.daemon import DaemonOptions, client_endpoint
@@ -40,6 +41,7 @@ class LegacyRoute:
     """The legacy server asked by this process itself, and the bill for that.
 
     :ivar hits: takes each answered hit on to the audit daemon.
+    :ivar figures: what is counted here.
     """
 
     def __init__(self, reactor: Any, options: DaemonOptions, credential: Credential) -> None:
@@ -48,27 +50,31 @@ class LegacyRoute:
         self.hits = HitRecorder(reactor, name, audit, credential, wall_ms, random.random)
         legacy = legacy_client(reactor, options["legacy"])
         self.source = Breaker(reactor, BilledSource(legacy, self.hits.record))
+        self.figures = legacy_figures(legacy, self.source)
 
 
 class PriceRoute:
     """The proxies, and what is needed to do without them.
 
     :ivar source: where the process's own cache gets its prices from.
+    :ivar hits: takes each answered hit on to the audit daemon.
+    :ivar figures: what is counted on the way to the legacy server.
     """
 
     def __init__(self, reactor: Any, options: DaemonOptions, credential: Credential) -> None:
         legacy = LegacyRoute(reactor, options, credential)
-        self._hits = legacy.hits
+        self.hits = legacy.hits
+        self.figures = legacy.figures
         endpoints = proxy_endpoints(reactor, options["quotes"])
         self.source = ProxySource(reactor, endpoints, credential, random.random, legacy.source)
 
     async def start(self) -> None:
         """Connect to the proxies, and to the audit daemon for the bill."""
-        self._hits.start()
+        self.hits.start()
         self.source.start()
 
     async def stop(self) -> None:
         """Let go of them, once the daemon has the bill."""
         await self.source.stop()
-        await self._hits.drain()
-        await self._hits.stop()
+        await self.hits.drain()
+        await self.hits.stop()

@@ -14,10 +14,12 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from audit.daemon import DUMPS_MAX, AuditDaemon
+from audit.figures import store_figures
 from audit.store import Store
-from service.daemon import DaemonOptions, Listener, daemon_service
+from service.daemon import DaemonOptions, Listener, Watch, daemon_service
 from service.ordered import Step
 from service.server import WireServerFactory
+from service.server_figures import server_figures
 from twistd_plugins.common import accept_option, check_endpoints
 
 _POLL_S = 0.05
@@ -55,9 +57,8 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         partial(deferToThreadPool, reactor, writer),
         partial(deferToThreadPool, reactor, readers),
     )
-    factory = WireServerFactory(
-        reactor, options["name"], AuditDaemon(reactor, store), options.verifiers, os.urandom(32)
-    )
+    daemon = AuditDaemon(reactor, store)
+    factory = WireServerFactory(reactor, options["name"], daemon, options.verifiers, os.urandom(32))
     listener = Listener(reactor, options["listen"], factory)
 
     async def start_threads() -> None:
@@ -83,4 +84,5 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         Step("requests", stop=answer_what_was_asked),
         Step("port", listener.open, listener.close),
     ]
-    return daemon_service(reactor, options, options["name"], steps, lambda: listener.address)
+    watch = Watch([*server_figures(factory), *store_figures(store)], daemon.health)
+    return daemon_service(reactor, options, options["name"], steps, lambda: listener.address, watch)

@@ -6,11 +6,14 @@ from typing import Any
 
 from twisted.application.service import IService
 
+from audit.figures import shipper_figures
 from quote_proxy.cache import QuoteCache
+from quote_proxy.figures import cache_figures
 from quote_proxy.proxy import QuoteProxy
-from service.daemon import DaemonOptions, Listener, daemon_service
+from service.daemon import DaemonOptions, Listener, Watch, daemon_service
 from service.ordered import Step
 from service.server import WireServerFactory
+from service.server_figures import server_figures
 from service.time import make_timers_monotonic, wall_ms
 from twistd_plugins.common import accept_option, check_endpoints, credential_option
 from twistd_plugins.prices import LegacyRoute
@@ -65,4 +68,11 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         Step("sessions", stop=end_sessions),
         Step("port", listener.open, listener.close),
     ]
-    return daemon_service(reactor, options, name, steps, lambda: listener.address)
+    figures = [
+        *server_figures(factory),
+        *cache_figures(quotes),
+        *shipper_figures({"hits": legacy.hits.shipper}),
+        *legacy.figures,
+    ]
+    watch = Watch(figures, proxy.health)
+    return daemon_service(reactor, options, name, steps, lambda: listener.address, watch)

@@ -6,12 +6,16 @@ from typing import Any
 
 from twisted.application.service import IService
 
+from audit.figures import shipper_figures
 from audit.shipper import Shipper
 from ledger.postgres.store import PostgresStore
+from quote_proxy.figures import cache_figures
 from reactor_server.assembly import NodeAssembly
-from service.daemon import DaemonOptions, Listener, client_endpoint, daemon_service
+from reactor_server.figures import node_figures
+from service.daemon import DaemonOptions, Listener, Watch, client_endpoint, daemon_service
 from service.ordered import Step, exit_with_failure
 from service.server import WireServerFactory
+from service.server_figures import server_figures
 from twistd_plugins.common import (
     check_endpoints,
     credential_option,
@@ -98,4 +102,13 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         Step("drain", stop=tell_clients),
         Step("port", listener.open, listener.close),
     ]
-    return daemon_service(reactor, options, name, steps, lambda: listener.address)
+    shippers = {lane.name: each for lane, each in zip(node.desk.lanes, node.shippers, strict=True)}
+    figures = [
+        *server_figures(factory),
+        *node_figures([lane.figures for lane in node.desk.lanes]),
+        *shipper_figures({**shippers, "hits": prices.hits.shipper}),
+        *cache_figures(node.quotes),
+        *prices.figures,
+    ]
+    watch = Watch(figures, node.service.health)
+    return daemon_service(reactor, options, name, steps, lambda: listener.address, watch)

@@ -7,10 +7,14 @@ from typing import Any
 
 from twisted.application.service import IService
 
+from audit.figures import shipper_figures
 from audit.shipper import Shipper
 from ledger.postgres.store import PostgresStore
-from service.daemon import DaemonOptions, client_endpoint, daemon_service
+from protocol.messages import Health
+from quote_proxy.figures import cache_figures
+from service.daemon import DaemonOptions, Watch, client_endpoint, daemon_service
 from service.ordered import Step, exit_with_failure
+from trigger.figures import trigger_figures
 from trigger.standby import Standby
 from trigger.trading import TriggerService
 from twistd_plugins.common import check_endpoints, credential_option
@@ -89,4 +93,16 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         Step("triggers", stop=triggers.stop),
         Step("standby", standby.start, standby.stop),
     ]
-    return daemon_service(reactor, options, name, steps, lambda: name)
+    figures = [
+        *trigger_figures(triggers, standby),
+        *shipper_figures({f"{stream}/0": shipper, "hits": prices.hits.shipper}),
+        *cache_figures(triggers.quotes),
+        *prices.figures,
+    ]
+    watch = Watch(figures, lambda: _health(triggers, standby))
+    return daemon_service(reactor, options, name, steps, lambda: name, watch)
+
+
+def _health(triggers: TriggerService, standby: Standby) -> Health:
+    """A service that stands by is ready for its turn."""
+    return triggers.health() if standby.is_active else Health(True, "standing by")

@@ -134,7 +134,8 @@ class RunningStack:
 def running_stack(directory: Path, *options: str, nodes: int = 2) -> Iterator[RunningStack]:
     """A stack with its data in `directory`/data; at the end nothing of it is left."""
     data, output = directory / "data", directory / "up.out"
-    base = ("up", "--data", data, "--port", str(free_base_port()), "--nodes", str(nodes))
+    ports = ("--port", str(free_base_port()), "--metrics-port", "0")
+    base = ("up", "--data", data, *ports, "--nodes", str(nodes))
     pids: list[int] = []
     try:
         with started(*base, *options, output=output) as process:
