@@ -5,11 +5,12 @@ It keeps the same contract (`tests/ledger/store_contract.py`). Several stores ma
 """
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ledger.account import Account, Side
 from ledger.entry import Entry, decode_entry
 from ledger.store import (
+    AccountsAnnounced,
     AccountWrite,
     ArmedTrigger,
     CommandKnown,
@@ -35,6 +36,15 @@ class MemoryLedger:
         self.verifiers: dict[str, Verifier] = {}
         self.leases: dict[str, tuple[str, int]] = {}
         self.armed_listeners: list[Callable[[Sequence[TriggerName]], None]] = []
+        self.account_listeners: list[MemorySubscription] = []
+
+
+class MemorySubscription:
+    """Somebody who listens to what is announced of accounts, until it is closed."""
+
+    def __init__(self, listener: Callable[[AccountsAnnounced], None]) -> None:
+        self.listener = listener
+        self.is_closed = False
 
 
 class MemoryStore:
@@ -161,6 +171,28 @@ class MemoryStore:
     async def announce_armed(self, triggers: Sequence[TriggerName]) -> None:
         for listener in self._ledger.armed_listeners:
             listener(triggers)
+
+    async def announce_changed(self, by: str, seqs: Mapping[str, int]) -> None:
+        self._announce(AccountsAnnounced(by, dict(seqs), []))
+
+    async def announce_watched(self, by: str, users: Sequence[str]) -> None:
+        self._announce(AccountsAnnounced(by, {}, list(users)))
+
+    def _announce(self, announced: AccountsAnnounced) -> None:
+        for subscription in self._ledger.account_listeners:
+            if not subscription.is_closed:
+                subscription.listener(announced)
+
+    async def listen_accounts(
+        self, listener: Callable[[AccountsAnnounced], None]
+    ) -> "MemorySubscription":
+        subscription = MemorySubscription(listener)
+        self._ledger.account_listeners.append(subscription)
+        return subscription
+
+    async def seqs(self, users: Sequence[str]) -> dict[str, int]:
+        accounts = self._ledger.accounts
+        return {user: accounts[user].seq for user in users if user in accounts}
 
     async def claim_lease(self, name: str, holder: str, ttl_ms: int) -> bool:
         now_ms = self._ledger.now_ms()

@@ -4,7 +4,7 @@ May be imported by everything above `ledger`. Two implementations keep one contr
 (`ledger.postgres.store`) and a twin in memory (`ledger.memory_store`).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
@@ -119,6 +119,27 @@ class TriggerName(Struct, frozen=True, gc=False):
     symbol: str
 
 
+class AccountsAnnounced(Struct, frozen=True, gc=False):
+    """What a process says of accounts to those who listen.
+
+    :ivar by: who says it.
+    :ivar changed: users, with the number of their newest entry.
+    :ivar watched: users whose changes that node wants to hear of for some seconds.
+    """
+
+    by: str
+    changed: dict[str, int]
+    watched: list[str]
+
+
+class Listening(Protocol):
+    """A subscription to announcements."""
+
+    @property
+    def is_closed(self) -> bool:
+        """It has ended: announcements are missed."""
+
+
 class Position(Struct, frozen=True, gc=False):
     """How far a stream has come."""
 
@@ -178,6 +199,18 @@ class Store(Protocol):
 
     async def announce_armed(self, triggers: Sequence[TriggerName]) -> None:
         """Tell the trigger services that these triggers changed; it may get lost."""
+
+    async def announce_changed(self, by: str, seqs: Mapping[str, int]) -> None:
+        """Tell the nodes of users' newest entries; it may get lost."""
+
+    async def announce_watched(self, by: str, users: Sequence[str]) -> None:
+        """Ask the other nodes to announce what they write for these users; it may get lost."""
+
+    async def listen_accounts(self, listener: Callable[[AccountsAnnounced], None]) -> Listening:
+        """Call `listener` with what is announced of accounts, by oneself too."""
+
+    async def seqs(self, users: Sequence[str]) -> dict[str, int]:
+        """The number of each user's newest entry; users without one are left out."""
 
     async def claim_lease(self, name: str, holder: str, ttl_ms: int) -> bool:
         """Become or stay the holder of a lease; False while another holder's is not run out.

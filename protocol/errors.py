@@ -58,6 +58,7 @@ class Code(IntEnum):
     LOGIN_FAILED = 6001
     NOT_PERMITTED = 6002
     TOO_MANY_OUTSTANDING = 6003
+    TOO_MANY_WATCHES = 6006
 
     # 9xxx: our own trouble. Never journalled; the command may be sent again.
     INTERNAL = 9001

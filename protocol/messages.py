@@ -12,6 +12,11 @@ from protocol.declaration import KINDS as KINDS
 from protocol.declaration import Message as Message
 from protocol.declaration import message
 from protocol.fields import Count, Id, Int64, LongText, Text, TransactionNum
+from protocol.records import HistoryLine as HistoryLine
+from protocol.records import HoldingLine as HoldingLine
+from protocol.records import OrderLine as OrderLine
+from protocol.records import StreamPosition as StreamPosition
+from protocol.records import TriggerLine as TriggerLine
 
 PROTOCOL_VERSION = 1
 
@@ -262,6 +267,16 @@ class DisplaySummary(Command):
     before_seq: Count = 0
 
 
+@message(0x20)
+class WatchAccount(Message):
+    """Asks to be told each change of a user's account, whoever made it; `wanted` false ends
+    that.
+    """
+
+    user: Text
+    wanted: bool = True
+
+
 COMMANDS: dict[str, type[Command]] = {
     cls.NAME: cls for cls in KINDS.values() if issubclass(cls, Command)
 }
@@ -308,51 +323,6 @@ class Refused(Message):
     quoted_ms: Int64 = 0
 
 
-class HoldingLine(Message):
-    """Shares of one stock that are free to sell."""
-
-    symbol: Text
-    shares: Count
-
-
-class OrderLine(Message):
-    """A pending order; `side` is `buy` or `sell`."""
-
-    side: Text
-    symbol: Text
-    shares: Count
-    price_cents: Count
-    decided_ms: Count
-    valid_until_ms: Int64
-
-
-class TriggerLine(Message):
-    """A trigger; not armed while `price_cents` is 0. `shares` are those that an armed sell
-    holds.
-    """
-
-    side: Text
-    symbol: Text
-    amount_cents: Count
-    price_cents: Count
-    shares: Count
-
-
-class HistoryLine(Message):
-    """One journal entry of the user: what was done, by whom (the system too), and how it ended."""
-
-    seq: Count
-    decided_ms: Count
-    transaction_num: Count
-    name: Text
-    code: Count
-    symbol: Text
-    amount_cents: Int64
-    price_cents: Count
-    shares: Count
-    total_cents: Count
-
-
 @message(0x32)
 class Summary(Message):
     """The answer to DISPLAY_SUMMARY; `history` is newest first and pages on from
@@ -369,6 +339,29 @@ class Summary(Message):
     triggers: Annotated[list[TriggerLine], Meta(max_length=40_000)]
     history: Annotated[list[HistoryLine], Meta(max_length=1_000)]
     history_before_seq: Count
+
+
+@message(0x33)
+class WatchingAccount(Message):
+    """The watch has begun, after the entry numbered `seq`, or ended."""
+
+    user: Text
+    wanted: bool
+    seq: Count = 0
+
+
+@message(0x34)
+class AccountChanged(Message):
+    """One entry of an account that is watched, in order, and what the account has after it.
+
+    `line` is nil where entries were passed over: look at the account again.
+    """
+
+    user: Text
+    seq: Count
+    cash_cents: Count
+    reserve_cents: Count
+    line: HistoryLine | None
 
 
 # Quotes: prices from the proxy that all nodes share.
@@ -400,7 +393,8 @@ class Price(Message):
 
 @message(0x42)
 class WatchPrice(Message):
-    """Asks to be told each new price of a stock, and that there is one at every moment.
+    """Asks to be told each new price of a stock, and, unless `passive`, that there is one at every
+    moment.
 
     `wanted` false ends that. The user and the number are those of the oldest trigger that waits.
     """
@@ -409,6 +403,7 @@ class WatchPrice(Message):
     symbol: Text
     transaction_num: TransactionNum
     wanted: bool
+    passive: bool = False
 
 
 @message(0x43)
@@ -446,13 +441,6 @@ class AppendFrom(Message):
     """Asks from which number on the daemon lacks entries of the stream; answered by Appended."""
 
     stream: Text
-
-
-class StreamPosition(Message):
-    """A place in a stream of journal entries."""
-
-    stream: Text
-    number: Count
 
 
 @message(0x53)

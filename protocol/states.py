@@ -37,6 +37,7 @@ class State(Enum):
 REQUESTS: frozenset[type[m.Message]] = frozenset(
     [
         *m.COMMANDS.values(),
+        m.WatchAccount,
         m.GetPrice,
         m.WatchPrice,
         m.Append,
@@ -52,6 +53,8 @@ REPLIES: frozenset[type[m.Message]] = frozenset(
         m.Receipt,
         m.Refused,
         m.Summary,
+        m.WatchingAccount,
+        m.AccountChanged,
         m.Price,
         m.Watching,
         m.Appended,

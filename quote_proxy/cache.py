@@ -100,6 +100,11 @@ class QuoteCache:
         """How many prices are kept, some of which may be too old by now."""
         return len(self._held)
 
+    def newest(self, symbol: str) -> Quote | None:
+        """The price that is held, however old; for showing, never for a trade."""
+        held = self._held.get(symbol)
+        return None if held is None else held.quote
+
     def drop(self, quote: Quote) -> None:
         """Give this price out no more: by a clock that counts it is too old already."""
         held = self._held.get(quote.symbol)

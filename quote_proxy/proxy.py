@@ -7,6 +7,7 @@ when it is back.
 
 from functools import partial
 from random import Random
+from typing import NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
@@ -25,6 +26,13 @@ from service.server import Link
 _ROLES = (AccessRole.NODE, AccessRole.ADMINISTRATOR)
 
 
+class _Watch(NamedTuple):
+    """Under which id a link is told prices, and whether it does without until others ask."""
+
+    request_id: bytes
+    passive: bool
+
+
 class QuoteProxy:
     """Answers nodes and trigger services."""
 
@@ -33,8 +41,8 @@ class QuoteProxy:
     def __init__(self, clock: IReactorTime, quotes: QuoteCache, random: Random) -> None:
         self._clock = clock
         self._quotes = quotes
-        self._watches: dict[str, dict[Link, bytes]] = {}
-        self._demand = Demand(clock, quotes, random, self._watches.__contains__)
+        self._watches: dict[str, dict[Link, _Watch]] = {}
+        self._demand = Demand(clock, quotes, random, self._is_needed)
         quotes.on_new = self._new_price
         quotes.on_failed = self._demand.fetch_failed
 
@@ -89,12 +97,13 @@ class QuoteProxy:
         if not request.wanted:
             self._forget(link, symbol)
             return
-        self._watches.setdefault(symbol, {})[link] = request_id
-        self._demand.asked(symbol, request.user, request.transaction_num)
+        self._watches.setdefault(symbol, {})[link] = _Watch(request_id, request.passive)
+        if not request.passive:
+            self._demand.asked(symbol, request.user, request.transaction_num)
         quote = self._quotes.fresh(symbol)
         if quote is not None:
             link.push(request_id, self._price(quote))
-        else:
+        elif not request.passive:
             getting = self._quotes.get(symbol, request.user, request.transaction_num)
             getting.addErrback(self._no_price, symbol)
 
@@ -103,8 +112,12 @@ class QuoteProxy:
 
     def _new_price(self, quote: Quote) -> None:
         self._demand.new_price(quote)
-        for link, watch_id in list(self._watches.get(quote.symbol, {}).items()):
-            link.push(watch_id, self._price(quote))
+        for link, watch in list(self._watches.get(quote.symbol, {}).items()):
+            link.push(watch.request_id, self._price(quote))
+
+    def _is_needed(self, symbol: str) -> bool:
+        """Somebody wants a price of this symbol at every moment."""
+        return any(not watch.passive for watch in self._watches.get(symbol, {}).values())
 
     def _forget(self, link: Link, symbol: str) -> None:
         watchers = self._watches.get(symbol, {})

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
 
+import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 from twisted.logger import Logger
@@ -47,7 +48,7 @@ class ProxySource:
         self._fallback = fallback
         self._balancer = Balancer(endpoints)
         self._up: dict[str, ClientProtocol] = {}
-        self._watched: dict[str, tuple[str, int]] = {}
+        self._watched: dict[str, WatchPrice] = {}
         self._ids = count(1)
         for name in endpoints:
             self._balancer.mark_down(name)
@@ -105,9 +106,9 @@ class ProxySource:
 
     # Watching.
 
-    def watch(self, symbol: str, user: str, transaction_num: int) -> None:
-        """Be told each new price of a symbol, now and over every reconnection."""
-        self._watched[symbol] = user, transaction_num
+    def watch(self, symbol: str, user: str, transaction_num: int, *, passive: bool = False) -> None:
+        """See `PriceFeed`; it goes on over every reconnection."""
+        self._watched[symbol] = WatchPrice(user, symbol, transaction_num, True, passive)
         proxy = self._owner(symbol)
         if proxy is not None:
             self._send_watch(proxy, symbol)
@@ -120,16 +121,13 @@ class ProxySource:
         self._watched.pop(symbol, None)
 
     def _send_unwatch(self, proxy: ClientProtocol, symbol: str) -> None:
-        user, transaction_num = self._watched[symbol]
-        request = WatchPrice(user, symbol, transaction_num, False)
+        request = msgspec.structs.replace(self._watched[symbol], wanted=False)
         proxy.ask(self._next_id(), request, lambda _reply: None)
 
     def _send_watch(self, proxy: ClientProtocol, symbol: str) -> None:
-        user, transaction_num = self._watched[symbol]
-        request = WatchPrice(user, symbol, transaction_num, True)
         watch_id = self._next_id()
         proxy.follow(watch_id, self._news)
-        proxy.ask(watch_id, request, lambda _reply: None)
+        proxy.ask(watch_id, self._watched[symbol], lambda _reply: None)
 
     def _news(self, message: Message) -> None:
         if isinstance(message, Price) and message.symbol in self._watched:

@@ -71,3 +71,15 @@ class QuoteSource(Protocol):
         with `QuoteUnavailable`.
         """
         ...
+
+
+class PriceFeed(Protocol):
+    """Where new prices are pushed from."""
+
+    def watch(self, symbol: str, user: str, transaction_num: int, *, passive: bool = False) -> None:
+        """Push each new price of a symbol from now on, and see to it that there is one at every
+        moment; passively, only push what others have asked for.
+        """
+
+    def unwatch(self, symbol: str) -> None:
+        """Push no more of a symbol."""

@@ -14,11 +14,13 @@ from twisted.python.failure import Failure
 from audit.shipper import Shipper
 from ledger.store import Store, TriggerName
 from quote_proxy.cache import QuoteCache
-from quote_proxy.source import QuoteSource
+from quote_proxy.source import PriceFeed, QuoteSource
+from reactor_server.account_news import AccountNews
 from reactor_server.desk import TradingDesk
 from reactor_server.dumping import Dumping
 from reactor_server.lane import Lane
 from reactor_server.node import TradingNode
+from reactor_server.price_news import PriceNews
 from service.credentials import Credential
 from service.time import SteadyClock
 
@@ -29,6 +31,7 @@ _ANNOUNCE_EVERY_S = 0.02
 class NodeAssembly:
     """One node.
 
+    :param feed: pushes new prices of stocks that clients watch, to be given to `quotes.offer`.
     :param make_shipper: gives a shipper for a stream's name.
     :param on_fenced: called when another process has taken one of the node's streams.
     """
@@ -41,6 +44,7 @@ class NodeAssembly:
         name: str,
         store: Store,
         source: QuoteSource,
+        feed: PriceFeed,
         audit: IStreamClientEndpoint,
         credential: Credential,
         make_shipper: Callable[[str], Shipper],
@@ -56,11 +60,20 @@ class NodeAssembly:
         self._announcing: Deferred[None] | None = None
         self.steady = SteadyClock(clock)
         self.quotes = QuoteCache(source, clock, wall_ms=self.steady.now_ms, margin_s=price_margin_s)
+        self.account_news = AccountNews(clock, name, store)
+        self.price_news = PriceNews(self.quotes, feed)
         self.dumping = Dumping(clock, store, audit, credential)
         self.desk = TradingDesk(
-            clock, self.steady, store, self.quotes, self.dumping.start, self._triggers_changed
+            clock,
+            self.steady,
+            store,
+            self.quotes,
+            self.account_news,
+            self.dumping.start,
+            self._triggers_changed,
         )
-        self.service = TradingNode(self.desk, self.dumping)
+        self.account_news.on_changed_elsewhere = self.desk.forget_idle
+        self.service = TradingNode(self.desk, self.dumping, self.account_news, self.price_news)
         streams = [f"{name}/{number}" for number in range(lanes)]
         self.shippers = [make_shipper(stream) for stream in streams]
         for stream, shipper in zip(streams, self.shippers, strict=True):
@@ -92,6 +105,7 @@ class NodeAssembly:
         for shipper in self.shippers:
             shipper.start()
         self.desk.lapses.start()
+        self.account_news.start()
 
     async def drain(self) -> None:
         """Wait until every command that was taken is answered."""
@@ -105,6 +119,7 @@ class NodeAssembly:
 
     async def close(self) -> None:
         """Stop everything; what is not done is in the journal, or was never acknowledged."""
+        self.account_news.close()
         self.desk.close()
         self.dumping.close()
         for lane in self.desk.lanes:

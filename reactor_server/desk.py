@@ -16,18 +16,18 @@ from twisted.python.failure import Failure
 from ledger.entry import Entry, is_same_command, reply_of
 from ledger.rules import PRICED, decide, lapse
 from ledger.store import Store, StoreUnavailable, TriggerName
-from ledger.summary import history_page, summarize
 from ledger.trigger_changes import changed_trigger
 from protocol.errors import Code
 from protocol.fields import account_name
-from protocol.messages import Command, DisplaySummary, DumpLog, Error, Summary, SymbolCommand
+from protocol.messages import Command, DisplaySummary, DumpLog, Error, SymbolCommand
 from protocol.quote import Quote
 from quote_proxy.cache import QuoteCache
-from reactor_server.findings import NEED_FINDINGS, Findings
+from reactor_server.account_news import AccountNews
+from reactor_server.findings import NEED_FINDINGS, Findings, summary_of
 from reactor_server.lane import Batch, Lane
 from reactor_server.lapses import LapseClock
 from reactor_server.loading import Loading
-from reactor_server.seat import HISTORY_LINES, Seat, Ticket
+from reactor_server.seat import Seat, Ticket
 from service.server import Link
 from service.time import SteadyClock
 
@@ -45,6 +45,7 @@ class TradingDesk:
     """All users of one node.
 
     :ivar lanes: filled by the node before the first command comes.
+    :param news: told of what is durable, and how new accounts are that were read.
     :param on_dump: carries out a DUMPLOG whose entry is durable.
     :param on_triggers_changed: called with triggers that were set, armed or cancelled.
     """
@@ -57,12 +58,14 @@ class TradingDesk:
         steady: SteadyClock,
         store: Store,
         quotes: QuoteCache,
+        news: AccountNews,
         on_dump: OnDump,
         on_triggers_changed: Callable[[set[TriggerName]], None],
     ) -> None:
         self._clock = clock
         self._steady = steady
         self._quotes = quotes
+        self._news = news
         self._on_dump = on_dump
         self._on_triggers_changed = on_triggers_changed
         self._seats: dict[str, Seat] = {}
@@ -95,15 +98,17 @@ class TradingDesk:
         seat = self._seats.get(user)
         if seat is None:
             if len(self._seats) >= SEATS_MAX:
-                self._make_room()
+                for idle in list(self._seats):
+                    self.forget_idle(idle)
             seat = self._seats[user] = Seat(user)
             self._loading.load(seat)
         return seat
 
-    def _make_room(self) -> None:
-        for user, seat in list(self._seats.items()):
-            if seat.is_idle and not self._lane_of(seat).has(user):
-                del self._seats[user]
+    def forget_idle(self, user: str) -> None:
+        """Read the user's account anew for the next command, unless one is going on."""
+        seat = self._seats.get(user)
+        if seat is not None and seat.is_idle and not self._lane_of(seat).has(user):
+            del self._seats[user]
 
     def _lane_of(self, seat: Seat) -> Lane:
         return self.lanes[crc32(seat.user.encode()) % len(self.lanes)]
@@ -148,7 +153,7 @@ class TradingDesk:
         if account.lapse_check_ms != lapse_check_ms:
             self.lapses.expect(seat.user, account.lapse_check_ms)
         if isinstance(command, DisplaySummary) and entry.code is Code.OK:
-            ticket.summary = self._summary(seat, ticket, entry.seq, now_ms)
+            ticket.summary = summary_of(seat, ticket, entry.seq, now_ms)
         self._lane_of(seat).add(seat, ticket, entry, expected_seq)
         return True
 
@@ -157,12 +162,6 @@ class TradingDesk:
         assert seat.account is not None
         self._steady.not_before(seat.account.decided_ms)
         return self._steady.now_ms()
-
-    def _summary(self, seat: Seat, ticket: Ticket, seq: int, now_ms: int) -> Summary:
-        assert seat.account is not None and isinstance(ticket.command, DisplaySummary)
-        recent = () if ticket.command.before_seq else seat.recent
-        history = history_page(recent, ticket.older or [], HISTORY_LINES)
-        return summarize(seat.account, seq, now_ms, history)
 
     def _wait(self, seat: Seat, ticket: Ticket, finding: Coroutine[Any, Any, None]) -> None:
         """Let the user's queue rest until something is found out for its first ticket."""
@@ -241,6 +240,7 @@ class TradingDesk:
                         ticket.reply(ticket.summary or reply_of(entry))
         if changed:
             self._on_triggers_changed(changed)
+        self._news.committed(batch.decided)
 
     def undone(self, lane: Lane, batch: Batch) -> None:
         """Nothing of the batch may be believed: read its accounts again and ask the journal."""
@@ -275,6 +275,7 @@ class TradingDesk:
     def _loaded(self, seat: Seat) -> None:
         """The seat has its account; go on with what waits for it."""
         assert seat.account is not None
+        self._news.seen(seat.user, seat.account.seq)
         if seat.account.lapse_check_ms:
             self.lapses.expect(seat.user, seat.account.lapse_check_ms)
         self._run(seat)
@@ -284,7 +285,7 @@ class TradingDesk:
         if not is_same_command(entry, ticket.command):
             ticket.reply(_ID_REUSED)
         elif isinstance(ticket.command, DisplaySummary) and entry.code is Code.OK:
-            ticket.reply(self._summary(seat, ticket, entry.seq, entry.decided_ms))
+            ticket.reply(summary_of(seat, ticket, entry.seq, entry.decided_ms))
         elif isinstance(ticket.command, DumpLog) and entry.code is Code.OK:
             self._on_dump(ticket, entry, "", 0)
         else:

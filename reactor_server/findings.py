@@ -5,7 +5,8 @@ Used by the desk. Each finding is put on the ticket; the desk looks at the ticke
 
 from ledger.outcome import NoPrice
 from ledger.store import Store
-from protocol.messages import Command, DisplaySummary, DumpLog, SymbolCommand
+from ledger.summary import history_page, summarize
+from protocol.messages import Command, DisplaySummary, DumpLog, Summary, SymbolCommand
 from quote_proxy.cache import QuoteCache
 from quote_proxy.source import QuoteUnavailable
 from reactor_server.seat import HISTORY_LINES, Seat, Ticket
@@ -63,3 +64,11 @@ class Findings:
             )
         except QuoteUnavailable as unavailable:
             ticket.price = NoPrice(unavailable.reason.value)
+
+
+def summary_of(seat: Seat, ticket: Ticket, seq: int, now_ms: int) -> Summary:
+    """The answer to a DISPLAY_SUMMARY whose findings are complete."""
+    assert seat.account is not None and isinstance(ticket.command, DisplaySummary)
+    recent = () if ticket.command.before_seq else seat.recent
+    history = history_page(recent, ticket.older or [], HISTORY_LINES)
+    return summarize(seat.account, seq, now_ms, history)

@@ -7,10 +7,20 @@ from twisted.logger import Logger
 
 from protocol.authentication import AccessRole
 from protocol.errors import Code
-from protocol.fields import is_reserved_id
-from protocol.messages import Command, DumpLog, Error, Health, Message
+from protocol.fields import is_reserved_id, is_symbol, is_user
+from protocol.messages import (
+    Command,
+    DumpLog,
+    Error,
+    Health,
+    Message,
+    WatchAccount,
+    WatchPrice,
+)
+from reactor_server.account_news import AccountNews
 from reactor_server.desk import TradingDesk
 from reactor_server.dumping import Dumping
+from reactor_server.price_news import PriceNews
 from service.server import Link
 
 _ANY_USER = (AccessRole.WORKLOAD, AccessRole.ADMINISTRATOR)
@@ -21,16 +31,23 @@ class TradingNode:
 
     log = Logger()
 
-    def __init__(self, desk: TradingDesk, dumping: Dumping) -> None:
+    def __init__(
+        self,
+        desk: TradingDesk,
+        dumping: Dumping,
+        account_news: AccountNews,
+        price_news: PriceNews,
+    ) -> None:
         self._desk = desk
         self._dumping = dumping
+        self._account_news = account_news
+        self._price_news = price_news
         self.is_well = True
 
     def request_received(self, link: Link, request_id: bytes, request: Message) -> None:
         """Pass commands on to the desk, if the client may give them."""
         if not isinstance(request, Command):
-            name = type(request).__name__
-            link.reply(request_id, Error(Code.UNKNOWN_KIND, f"a trading node takes no {name}"))
+            self._watch(link, request_id, request)
         elif is_reserved_id(request_id):
             link.reply(request_id, _RESERVED)
         elif _may(link, request):
@@ -46,13 +63,51 @@ class TradingNode:
             )
             link.reply(request_id, _not_permitted(link, request))
 
+    def _watch(self, link: Link, request_id: bytes, request: Message) -> None:
+        if isinstance(request, WatchAccount):
+            self._watch_account(link, request_id, request)
+        elif isinstance(request, WatchPrice):
+            self._watch_price(link, request_id, request)
+        else:
+            name = type(request).__name__
+            link.reply(request_id, Error(Code.UNKNOWN_KIND, f"a trading node takes no {name}"))
+
+    def _watch_account(self, link: Link, request_id: bytes, request: WatchAccount) -> None:
+        if not _may_act_for(link, request.user):
+            link.reply(request_id, _not_permitted(link))
+        elif not is_user(request.user):
+            refusal = "a user's name is 1 to 64 of A-Z a-z 0-9 _ - . @"
+            link.reply(request_id, Error(Code.BAD_USER, refusal))
+        elif request.wanted:
+            self._account_news.watch(link, request_id, request.user)
+        else:
+            self._account_news.unwatch(link, request_id, request.user)
+
+    def _watch_price(self, link: Link, request_id: bytes, request: WatchPrice) -> None:
+        symbol = request.symbol.upper()
+        if not _may_act_for(link, request.user):
+            link.reply(request_id, _not_permitted(link))
+        elif not is_symbol(symbol):
+            link.reply(request_id, Error(Code.BAD_SYMBOL, "a stock symbol is 1 to 3 letters"))
+        elif request.wanted and not request.passive:
+            refusal = "prices are charged: watch passively, and QUOTE what you need"
+            link.reply(request_id, Error(Code.NOT_PERMITTED, refusal))
+        elif request.wanted:
+            self._price_news.watch(link, request_id, symbol)
+        else:
+            self._price_news.unwatch(link, request_id, symbol)
+
     def link_lost(self, link: Link) -> None:
-        """What the client asked for goes on; only a log that it was being sent stops."""
+        """What the client asked for goes on; what it was being told stops."""
         self._dumping.link_lost(link)
+        self._account_news.link_lost(link)
+        self._price_news.link_lost(link)
 
     def congestion_changed(self, link: Link) -> None:
-        """Send the log no faster than the client reads."""
+        """Send no faster than the client reads."""
         self._dumping.congestion_changed(link)
+        self._account_news.congestion_changed(link)
+        self._price_news.congestion_changed(link)
 
     def health(self) -> Health:
         """Ready as long as the node has its streams."""
@@ -67,12 +122,16 @@ _RESERVED = Error(
 def _may(link: Link, command: Command) -> bool:
     if isinstance(command, DumpLog) and command.user == "":
         return link.role is AccessRole.ADMINISTRATOR
+    return _may_act_for(link, command.user)
+
+
+def _may_act_for(link: Link, user: str) -> bool:
     if link.role is AccessRole.USER:
-        return command.user == link.name
+        return user == link.name
     return link.role in _ANY_USER
 
 
-def _not_permitted(link: Link, command: Command) -> Error:
+def _not_permitted(link: Link, command: Command | None = None) -> Error:
     if isinstance(command, DumpLog) and command.user == "":
         return Error(Code.NOT_PERMITTED, "only the administrator may have everybody's log")
     if link.role is AccessRole.USER:

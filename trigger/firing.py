@@ -13,7 +13,7 @@ from audit.shipper import Shipping
 from ledger.account import Account
 from ledger.entry import Cause, Entry, decode_entry
 from ledger.rules import fire, lapse
-from ledger.store import OutcomeUnknown, Store, Stream, TriggerName
+from ledger.store import OutcomeUnknown, Store, StoreUnavailable, Stream, TriggerName
 from protocol.quote import Quote
 from service.time import SteadyClock
 
@@ -98,10 +98,22 @@ class Firing:
                 raise
             if encoded:
                 self._shipping.ship(first_number, encoded)
-        self._count(encoded)
+        entries = [decode_entry(entry) for entry in encoded]
+        self._count(entries)
+        await self._announce(entries)
 
-    def _count(self, encoded: list[bytes]) -> None:
-        for entry in map(decode_entry, encoded):
+    async def _announce(self, entries: list[Entry]) -> None:
+        """Let the nodes know: clients may watch these accounts."""
+        seqs = {entry.user: entry.seq for entry in entries}
+        if seqs:
+            try:
+                await self._store.announce_changed(self._stream_name, seqs)
+            except StoreUnavailable as trouble:
+                # Nodes look at the accounts that are watched from time to time.
+                self.log.warn("changes not announced: {why}", why=str(trouble))
+
+    def _count(self, entries: list[Entry]) -> None:
+        for entry in entries:
             if entry.cause is Cause.FIRING:
                 self.fired += 1
                 self.log.info(

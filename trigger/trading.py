@@ -25,11 +25,11 @@ from ledger.store import (
 from protocol.messages import Health
 from protocol.quote import Quote
 from quote_proxy.cache import QuoteCache
-from quote_proxy.source import QuoteSource
+from quote_proxy.source import PriceFeed, QuoteSource
 from service.time import SteadyClock
 from trigger.book import TriggerBook
 from trigger.firing import Firing
-from trigger.watch import PriceFeed, PriceWatch
+from trigger.watch import PriceWatch
 
 RESYNC_S = 15.0
 """How often all armed triggers are read anew, in case an announcement was lost."""

@@ -6,7 +6,7 @@ proxy. No symbol without an armed trigger is watched or asked for.
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -16,22 +16,12 @@ from twisted.python.failure import Failure
 from ledger.store import ArmedTrigger
 from protocol.quote import Quote
 from quote_proxy.cache import QuoteCache
-from quote_proxy.source import QuoteUnavailable
+from quote_proxy.source import PriceFeed, QuoteUnavailable
 
 RETRY_S = 1.0
 """Pause after a price that could not be had."""
 
 _AFTER_EXPIRY_S = 0.005
-
-
-class PriceFeed(Protocol):
-    """Where new prices are pushed from."""
-
-    def watch(self, symbol: str, user: str, transaction_num: int) -> None:
-        """Push each new price of a symbol from now on."""
-
-    def unwatch(self, symbol: str) -> None:
-        """Push no more of a symbol."""
 
 
 class PriceWatch:

@@ -73,6 +73,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         name,
         store,
         prices.source,
+        prices.source,
         audit,
         credential,
         lambda stream: Shipper(reactor, audit, credential, store, stream, random.random),
@@ -80,6 +81,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         options["lanes"],
         price_margin_s=PRICE_MARGIN_S,
     )
+    prices.source.on_news = node.quotes.offer
     factory = WireServerFactory(reactor, name, node.service, store, os.urandom(32))
     listener = Listener(reactor, options["listen"], factory)
 

@@ -12,6 +12,7 @@ LOCK_ACCOUNTS = (
 FROM_ACCOUNT = "SELECT" + ACCOUNT_COLUMNS + "FROM account a "
 SELECT_ACCOUNTS = FROM_ACCOUNT + "WHERE a.user_name = ANY (%s::text[])"
 SELECT_NEXT_ACCOUNTS = FROM_ACCOUNT + "WHERE a.user_name > %s ORDER BY a.user_name LIMIT %s"
+SELECT_SEQS = "SELECT user_name, seq FROM account WHERE user_name = ANY (%s::text[])"
 SELECT_ARMED = (
     "SELECT symbol, side, price_cents, user_name, armed_ms, transaction_num "
     "FROM standing_trigger WHERE price_cents > 0 "

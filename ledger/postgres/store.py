@@ -1,6 +1,6 @@
 """The ledger's storage in Postgres: see `ledger.store.Store` for what each method promises."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 import psycopg2
@@ -9,6 +9,7 @@ from twisted.logger import Logger
 
 from ledger.account import Account, Side
 from ledger.entry import Entry, decode_entry
+from ledger.postgres.announcements import Announcements
 from ledger.postgres.rows import (
     batch_call,
     read_account,
@@ -21,8 +22,10 @@ from ledger.postgres.statements import (
     SELECT_ACCOUNTS,
     SELECT_ARMED,
     SELECT_NEXT_ACCOUNTS,
+    SELECT_SEQS,
 )
 from ledger.store import (
+    AccountsAnnounced,
     AccountWrite,
     ArmedTrigger,
     CommandKnown,
@@ -39,8 +42,6 @@ from protocol.authentication import Verifier
 _FENCED = "DT001"
 """The SQLSTATE that apply_batch raises for a stream with another writer."""
 
-_ARMED_CHANNEL = "armed"
-_NOTIFY_BYTES_MAX = 7_000
 _SETTLE_TRIES = 5
 
 _BATCH_SETTINGS = (
@@ -64,15 +65,14 @@ class PostgresStore:
         self._dsn = dsn
         self._pool = Pool(reactor, dsn, pool_size)
         self._writers: dict[str, Session] = {}
-        self._listener: Session | None = None
+        self._announcements = Announcements(reactor, dsn, self._pool)
 
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
         for session in self._writers.values():
             session.close()
-        if self._listener is not None:
-            self._listener.close()
+        self._announcements.close()
 
     async def now_ms(self) -> int:
         rows = await self._pool.query(
@@ -228,28 +228,31 @@ class PostgresStore:
         return [ArmedTrigger(row[0], Side(row[1]), *row[2:]) for row in rows]
 
     async def announce_armed(self, triggers: Sequence[TriggerName]) -> None:
-        lines: list[str] = []
-        for name in triggers:
-            lines.append(f"{name.user} {name.side.value} {name.symbol}")
-            if sum(map(len, lines)) + len(lines) > _NOTIFY_BYTES_MAX:
-                await self._notify(lines)
-                lines = []
-        if lines:
-            await self._notify(lines)
-
-    async def _notify(self, lines: list[str]) -> None:
-        await self._pool.query("SELECT pg_notify(%s, %s)", _ARMED_CHANNEL, "\n".join(lines))
+        await self._announcements.tell_armed(triggers)
 
     async def listen_armed(self, listener: Callable[[list[TriggerName]], None]) -> Session:
         """Call `listener` with the triggers that nodes say have changed.
 
         Returns the connection that listens: when it closes, news was missed.
         """
-        if self._listener is not None:
-            self._listener.close()
-        self._listener = await Session.open(self._reactor, self._dsn, f"LISTEN {_ARMED_CHANNEL}")
-        self._listener.add_listener(lambda notify: listener(_read_announcement(notify.payload)))
-        return self._listener
+        return await self._announcements.listen_armed(listener)
+
+    # Watched accounts.
+
+    async def announce_changed(self, by: str, seqs: Mapping[str, int]) -> None:
+        await self._announcements.tell_accounts(by, seqs, ())
+
+    async def announce_watched(self, by: str, users: Sequence[str]) -> None:
+        await self._announcements.tell_accounts(by, {}, users)
+
+    async def listen_accounts(self, listener: Callable[[AccountsAnnounced], None]) -> Session:
+        return await self._announcements.listen_accounts(listener)
+
+    async def seqs(self, users: Sequence[str]) -> dict[str, int]:
+        rows = await self._pool.query(SELECT_SEQS, list(users))
+        return dict(rows)
+
+    # Leases.
 
     async def claim_lease(self, name: str, holder: str, ttl_ms: int) -> bool:
         rows = await self._pool.query(CLAIM_LEASE, name, holder, ttl_ms)
@@ -276,8 +279,3 @@ def _advance(stream: Stream, write: AccountWrite) -> None:
     """Move our idea of the stream on as apply_batch moved the stored one."""
     stream.last_number += len(write.entries)
     stream.last_ms = max(stream.last_ms, write.account.decided_ms)
-
-
-def _read_announcement(payload: str) -> list[TriggerName]:
-    parts = [line.split(" ") for line in payload.split("\n")]
-    return [TriggerName(user, Side(side), symbol) for user, side, symbol in parts]

@@ -9,6 +9,7 @@ from types import ModuleType
 
 from tests.ledger import (
     contract_accounts,
+    contract_announcements,
     contract_reading,
     contract_settling,
     contract_streams,
@@ -35,4 +36,5 @@ CONTRACT = tests_in(
     contract_settling,
     contract_reading,
     contract_triggers,
+    contract_announcements,
 )

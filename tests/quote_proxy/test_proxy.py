@@ -52,8 +52,8 @@ def get(symbol: str = "ABC", user: str = "ann") -> GetPrice:
     return GetPrice(user, symbol, 7)
 
 
-def watch(symbol: str = "ABC", wanted: bool = True) -> WatchPrice:
-    return WatchPrice("ann", symbol, 7, wanted)
+def watch(symbol: str = "ABC", wanted: bool = True, passive: bool = False) -> WatchPrice:
+    return WatchPrice("ann", symbol, 7, wanted, passive)
 
 
 def told(link: LinkDouble) -> list[int]:
@@ -191,6 +191,29 @@ class TestWatching:
             post.clock.advance(PAUSE_S)
         post.answer(102)
         assert told(post.one) == [101, 102]
+
+    def test_who_watches_passively_is_told_what_others_asked_for_and_causes_no_hit(
+        self, post: Post
+    ) -> None:
+        watch_id = post.ask(post.one, watch(passive=True))
+        assert post.one.replies == [(watch_id, Watching("ABC", True))]
+        assert post.source.asked == []
+        post.ask(post.two, get())
+        post.answer(101)
+        post.clock.advance(120.0)
+        assert told(post.one) == [101]
+        assert post.source.symbols == ["ABC"]
+
+    def test_a_passive_watch_ends_no_active_one(self, post: Post) -> None:
+        post.ask(post.one, watch(passive=True))
+        post.ask(post.two, watch())
+        post.answer(101)
+        post.clock.advance(60.0 - LEAD_S)
+        post.answer(102)
+        assert told(post.one) == told(post.two) == [101, 102]
+        post.ask(post.two, watch(wanted=False))
+        post.clock.advance(120.0)
+        assert len(post.source.asked) == 2
 
     def test_a_stopped_proxy_leaves_no_timer_and_fetches_no_more(self, post: Post) -> None:
         post.ask(post.one, watch())

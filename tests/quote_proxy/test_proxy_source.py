@@ -202,6 +202,15 @@ class TestWatching:
         street.clock.pass_time(120.0)
         assert street.asked("quotes-1") == MINE[:1]
 
+    def test_a_passive_watch_asks_for_nothing_wherever_it_moves(self, street: Street) -> None:
+        street.source.watch(MINE[0], "ann", 7, passive=True)
+        street.turn()
+        street.lose("quotes-1")
+        assert street.asked("quotes-1") == street.asked("quotes-2") == []
+        street.fetch(MINE[0])
+        street.answer("quotes-2", MINE[0], 101)
+        assert street.prices == [101]
+
     def test_the_watches_of_a_lost_proxy_move(self, street: Street) -> None:
         street.watch(*MINE, *THEIRS)
         street.lose("quotes-1")

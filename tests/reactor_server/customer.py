@@ -13,6 +13,7 @@ class Customer:
     """A logged-in client, as the node sees it.
 
     :ivar answers: what was answered, to which id, in order.
+    :ivar pushed: what was told under the id of a watch, in order.
     :ivar on_answer: called after each answer.
     """
 
@@ -23,6 +24,7 @@ class Customer:
         self.is_congested = False
         self.answers: list[tuple[bytes, Message]] = []
         self.chunks: list[bytes] = []
+        self.pushed: list[tuple[bytes, Message]] = []
         self.on_answer: Callable[[], None] = lambda: None
 
     def reply(self, request_id: bytes, message: Message) -> None:
@@ -30,8 +32,10 @@ class Customer:
         self.on_answer()
 
     def push(self, request_id: bytes, message: Message) -> None:
-        assert isinstance(message, Chunk)
-        self.chunks.append(message.data)
+        if isinstance(message, Chunk):
+            self.chunks.append(message.data)
+        else:
+            self.pushed.append((request_id, message))
 
 
 class Asked:

@@ -14,6 +14,7 @@ from ledger.memory_store import MemoryLedger, MemoryStore
 from protocol.messages import COMMANDS, Command
 from reactor_server.assembly import NodeAssembly
 from tests.ledger.replay import Replay
+from tests.quote_proxy.feed import FeedDouble
 from tests.reactor_server.customer import Asked, Customer
 from tests.reactor_server.price_counter import PriceCounter
 from tests.reactor_server.unsteady_store import UnsteadyStore
@@ -61,6 +62,7 @@ class Node:
         self.name = name
         self.store = UnsteadyStore(house.ledger)
         self.prices = PriceCounter(house.now_ms)
+        self.feed = FeedDouble()
         self.shipped: dict[str, Shipped] = {}
         self.fenced: list[str] = []
         self.customer = Customer()
@@ -69,6 +71,7 @@ class Node:
             name,
             self.store,
             self.prices,
+            self.feed,
             house.audit.endpoint,
             credential("node-1"),
             self._make_shipper,

@@ -17,7 +17,7 @@ from ledger.store import AccountWrite, TriggerName
 from ledger.trigger_changes import changed_trigger
 from protocol.messages import COMMANDS
 from protocol.quote import QUOTE_TTL_MS, Quote
-from tests.trigger.feed import FeedDouble
+from tests.quote_proxy.feed import FeedDouble
 from tests.trigger.price_board import PriceBoard
 from tests.trigger.shaky_store import ShakyStore, done
 from trigger.trading import TriggerService

@@ -4,7 +4,10 @@ import pytest
 
 from ledger.account import Side
 from ledger.entry import Cause
+from ledger.memory_store import MemoryStore
+from ledger.store import AccountsAnnounced
 from tests.trigger.floor import STEP_S, Floor
+from tests.trigger.shaky_store import done
 from trigger.trading import RESYNC_S
 
 WINDOW_S = 60.0 + STEP_S
@@ -33,6 +36,18 @@ def test_a_trigger_whose_announcement_was_lost_is_found_by_the_next_resync(floor
     assert floor.board.asked == []
     floor.advance(2 * STEP_S)
     assert len(floor.entries(Cause.FIRING, "ann")) == 1
+
+
+def test_what_fires_is_announced_to_the_nodes_with_the_accounts_newest_entry(
+    floor: Floor,
+) -> None:
+    heard: list[AccountsAnnounced] = []
+    done(MemoryStore(floor.ledger).listen_accounts(heard.append))
+    floor.open_desk()
+    floor.arm_buy("ann", "ABC", 1000, 100)
+    floor.advance(STEP_S)
+    (fired,) = floor.entries(Cause.FIRING)
+    assert heard == [AccountsAnnounced("triggers-1/0", {"ann": fired.seq}, [])]
 
 
 def test_an_announced_cancellation_ends_the_watch_at_once(floor: Floor) -> None:

@@ -8,7 +8,7 @@ from ledger.store import ArmedTrigger
 from protocol.quote import Quote
 from quote_proxy.cache import QuoteCache
 from quote_proxy.source import HeldQuote
-from tests.trigger.feed import FeedDouble
+from tests.quote_proxy.feed import FeedDouble
 from tests.trigger.floor import START_MS
 from tests.trigger.price_board import PriceBoard
 from trigger.watch import RETRY_S, PriceWatch
