@@ -12,10 +12,20 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from audit.dump import DumpReply
+from audit.security import is_security_stream
 from audit.store import Store
 from protocol.authentication import AccessRole
 from protocol.errors import Code, TradeError
-from protocol.messages import Append, Appended, AppendFrom, Dump, Error, Health, Message
+from protocol.messages import (
+    Append,
+    Appended,
+    AppendFrom,
+    AppendSecurity,
+    Dump,
+    Error,
+    Health,
+    Message,
+)
 from service.server import Link
 from service.wire import internal_error
 
@@ -24,6 +34,7 @@ DUMPS_MAX = 4
 
 _ROLES: dict[type[Message], frozenset[AccessRole]] = {
     Append: frozenset([AccessRole.NODE]),
+    AppendSecurity: frozenset([AccessRole.NODE]),
     AppendFrom: frozenset([AccessRole.NODE]),
     Dump: frozenset([AccessRole.NODE, AccessRole.ADMINISTRATOR]),
 }
@@ -45,7 +56,7 @@ class AuditDaemon:
         if link.role not in _ROLES.get(type(request), ()):
             refusal = f"{type(request).__name__} is not for the role {link.role.value} here"
             link.reply(request_id, Error(Code.NOT_PERMITTED, refusal))
-        elif isinstance(request, Append):
+        elif isinstance(request, Append | AppendSecurity):
             self._append(link, request_id, request)
         elif isinstance(request, AppendFrom):
             last_number = self._store.positions.get(request.stream, 0)
@@ -68,7 +79,11 @@ class AuditDaemon:
         """Well as long as what is appended can be written."""
         return Health(not self._store.trouble, self._store.trouble)
 
-    def _append(self, link: Link, request_id: bytes, request: Append) -> None:
+    def _append(self, link: Link, request_id: bytes, request: Append | AppendSecurity) -> None:
+        if is_security_stream(request.stream) != isinstance(request, AppendSecurity):
+            refusal = f"stream {request.stream} does not carry what {type(request).__name__} holds"
+            link.reply(request_id, Error(Code.BAD_BODY, refusal))
+            return
         stored = self._store.append(request.stream, request.first_number, request.entries)
         stored.addCallback(partial(Appended, request.stream))
         stored.addErrback(self._error)

@@ -1,59 +1,23 @@
 """The file that keeps the log: SQLite, written in batches, never changed afterwards.
 
 Used by `audit.store` and `audit.reading`. Everything here blocks, so it runs in threads of its own.
-One row keeps one appended batch as it came, numbered in the order of arrival, so that a chain of
-hashes can run over the rows.
+One row keeps one appended batch as it came, or one security event; a chain of hashes runs over
+the rows in the order of arrival.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
-from audit.records import COMMAND_KINDS
-from ledger.entry import Cause, Entry, decode_entry
+from audit import layout
+from audit.chain import Link, RowKind
+from audit.fitness import BadEntries, understand_entries, understand_events
+from audit.security import SecurityEvent, is_security_stream
+from ledger.entry import Cause, Entry
 from protocol.errors import Code, TradeError
-from protocol.money import INT64_MAX, INT64_MIN
-
-_LAYOUT_VERSION = 1
-
-_LAYOUT = f"""
-CREATE TABLE stream (
-    id          INTEGER PRIMARY KEY,
-    name        TEXT NOT NULL UNIQUE,
-    last_number INTEGER NOT NULL            -- everything up to here is in `batch`
-) STRICT;
-CREATE TABLE batch (
-    id           INTEGER PRIMARY KEY,       -- 1.. in the order of arrival, without gaps
-    stream       INTEGER NOT NULL REFERENCES stream,
-    first_number INTEGER NOT NULL,
-    count        INTEGER NOT NULL,
-    first_ms     INTEGER NOT NULL,          -- when the first entry was decided, Unix ms
-    last_ms      INTEGER NOT NULL,
-    entries      BLOB NOT NULL,             -- MessagePack: list of entries as they came
-    bearers      BLOB NOT NULL,             -- MessagePack: which of them bear their hit, from 0
-    UNIQUE (stream, first_number)
-) STRICT;
-CREATE TABLE batch_user (
-    user         TEXT NOT NULL,             -- has entries in the batch
-    stream       INTEGER NOT NULL,
-    first_number INTEGER NOT NULL,
-    PRIMARY KEY (user, stream, first_number)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE hit (
-    symbol       TEXT NOT NULL,
-    quoted_ms    INTEGER NOT NULL,
-    cryptokey    TEXT NOT NULL,
-    stream       INTEGER NOT NULL,          -- the batch and place of the entry that bears it
-    first_number INTEGER NOT NULL,
-    place        INTEGER NOT NULL,
-    is_unused    INTEGER NOT NULL,          -- 1: no entry that used the price has come yet
-    PRIMARY KEY (symbol, quoted_ms, cryptokey)
-) STRICT, WITHOUT ROWID;
-PRAGMA user_version = {_LAYOUT_VERSION};
-"""
 
 pack = msgspec.msgpack.Encoder().encode
 unpack_entries = msgspec.msgpack.Decoder(list[bytes]).decode
@@ -70,15 +34,8 @@ class Gap(TradeError):
         self.expected_number = expected_number
 
 
-class BadEntries(TradeError):
-    """What was sent cannot be kept, because it could never be told."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(Code.BAD_BODY, reason)
-
-
 class Addition(Struct, frozen=True):
-    """Entries to be added to a stream, numbered from `first_number` on."""
+    """Entries, or security events, to be added to a stream, numbered from `first_number` on."""
 
     stream: str
     first_number: int
@@ -101,15 +58,17 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         """Open the file, made new if there is none; raises `sqlite3.Error`."""
-        self._connection = connect(path)
-        if self._layout_version() == 0:
-            self._connection.executescript(f"BEGIN IMMEDIATE; {_LAYOUT} COMMIT;")
-        if self._layout_version() != _LAYOUT_VERSION:
-            raise sqlite3.DatabaseError(f"{path} has a layout that this version does not know")
+        try:
+            self._connection = connect(path)
+            layout.prepare(self._connection)
+            self._link = layout.last_link(self._connection)
+        except sqlite3.Error as error:
+            raise sqlite3.DatabaseError(f"{path} cannot be used: {error}") from error
 
-    def _layout_version(self) -> int:
-        version: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        return version
+    @property
+    def link(self) -> Link:
+        """How far the chain goes."""
+        return self._link
 
     def positions(self) -> dict[str, int]:
         """The last number of each stream."""
@@ -121,11 +80,13 @@ class Database:
         That is the last number of its stream, or the `Gap` or `BadEntries` for which nothing of
         it was added. Raises `sqlite3.Error`, and then nothing was added.
         """
+        before = self._link
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             results = [self._add(addition) for addition in additions]
             self._connection.execute("COMMIT")
         except BaseException:
+            self._link = before
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
@@ -136,48 +97,82 @@ class Database:
         self._connection.close()
 
     def _add(self, addition: Addition) -> int | TradeError:
+        name = addition.stream
         execute = self._connection.execute
-        row = execute(
-            "SELECT id, last_number FROM stream WHERE name = ?", (addition.stream,)
-        ).fetchone()
+        row = execute("SELECT id, last_number FROM stream WHERE name = ?", (name,)).fetchone()
         stream, last_number = row or (None, 0)
         if not 1 <= addition.first_number <= last_number + 1:
-            return Gap(addition.stream, last_number + 1)
+            return Gap(name, last_number + 1)
         encoded = addition.entries[last_number + 1 - addition.first_number :]
         if not encoded:
             return int(last_number)
         try:
-            entries = _understand(addition.stream, encoded)
+            insert = self._rows_of(name, last_number + 1, encoded)
         except BadEntries as refusal:
             return refusal
         if stream is None:
             stream = execute(
-                "INSERT INTO stream (name, last_number) VALUES (?, 0) RETURNING id",
-                (addition.stream,),
+                "INSERT INTO stream (name, last_number) VALUES (?, 0) RETURNING id", (name,)
             ).fetchone()[0]
-        self._insert(stream, last_number + 1, encoded, entries)
+        insert(stream)
         last_number += len(encoded)
         execute("UPDATE stream SET last_number = ? WHERE id = ?", (last_number, stream))
         return int(last_number)
 
-    def _insert(
-        self, stream: int, first_number: int, encoded: list[bytes], entries: list[Entry]
+    def _rows_of(self, name: str, first_number: int, encoded: list[bytes]) -> Callable[[int], None]:
+        """What inserts the rows that keep these, once the stream's key is known; raises
+        `BadEntries`.
+        """
+        if is_security_stream(name):
+            events = understand_events(name, encoded)
+            return lambda stream: self._insert_events(stream, name, first_number, encoded, events)
+        entries = understand_entries(name, encoded)
+        return lambda stream: self._insert_batch(stream, name, first_number, encoded, entries)
+
+    def _insert_batch(
+        self, stream: int, name: str, first_number: int, encoded: list[bytes], entries: list[Entry]
     ) -> None:
         bearers = [
             place
             for place, entry in _hits(entries)
             if self._bears(entry, stream, first_number, place)
         ]
+        content = pack(encoded)
+        self._chain(RowKind.BATCH, name, first_number, content)
         times_ms = (entries[0].decided_ms, entries[-1].decided_ms)
         self._connection.execute(
-            "INSERT INTO batch (stream, first_number, count, first_ms, last_ms, entries, bearers)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (stream, first_number, len(encoded), *times_ms, pack(encoded), pack(bearers)),
+            "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(self._link.number, stream, first_number, len(encoded)),
+                *(*times_ms, content, pack(bearers)),
+            ),
         )
         users = sorted({entry.user for entry in entries})
         self._connection.executemany(
             "INSERT INTO batch_user VALUES (?, ?, ?)",
             [(user, stream, first_number) for user in users],
+        )
+
+    def _insert_events(
+        self,
+        stream: int,
+        name: str,
+        first_number: int,
+        encoded: list[bytes],
+        events: list[SecurityEvent],
+    ) -> None:
+        for number, (content, event) in enumerate(zip(encoded, events, strict=True), first_number):
+            self._chain(RowKind.SECURITY, name, number, content)
+            self._connection.execute(
+                "INSERT INTO security VALUES (?, ?, ?, ?, ?)",
+                (self._link.number, stream, number, event.at_ms, content),
+            )
+
+    def _chain(self, kind: RowKind, stream: str, first_number: int, content: bytes) -> None:
+        """Bind the row that comes next to all before it."""
+        self._link = self._link.followed_by(kind, stream, first_number, content)
+        self._connection.execute(
+            "INSERT INTO link VALUES (?, ?)", (self._link.number, self._link.digest)
         )
 
     def _bears(self, entry: Entry, stream: int, first_number: int, place: int) -> bool:
@@ -210,30 +205,6 @@ class Database:
         packed = execute(f"SELECT bearers FROM batch {where}", (stream, first_number)).fetchone()[0]  # noqa: S608
         bearers = sorted(unpack_bearers(packed) - {place})
         execute(f"UPDATE batch SET bearers = ? {where}", (pack(bearers), stream, first_number))  # noqa: S608
-
-
-def _understand(stream: str, encoded: list[bytes]) -> list[Entry]:
-    """Decode entries; raises `BadEntries` for what could not be told as XML later on."""
-    if not stream.isprintable() or not stream:
-        raise BadEntries("the name of a stream is printable")
-    try:
-        entries = list(map(decode_entry, encoded))
-    except (ValueError, RecursionError) as error:
-        raise BadEntries(f"an entry of stream {stream} cannot be read: {error}") from None
-    for entry in entries:
-        if not _can_be_told(entry):
-            raise BadEntries(f"entry {entry.seq} of user {entry.user!r} makes no record")
-    return entries
-
-
-def _can_be_told(entry: Entry) -> bool:
-    quoted_ms = 0 if entry.quote is None else entry.quote.quoted_ms
-    return (
-        entry.kind in COMMAND_KINDS
-        and entry.transaction_num >= 1
-        and 0 <= entry.decided_ms <= INT64_MAX
-        and INT64_MIN <= quoted_ms <= INT64_MAX
-    )
 
 
 def _hits(entries: list[Entry]) -> list[tuple[int, Entry]]:

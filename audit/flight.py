@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from twisted.python.failure import Failure
 
-from protocol.messages import Append, Message
+from protocol.messages import Message
 from service.client import ClientProtocol
 
 APPENDS_MAX = 4
@@ -22,11 +22,10 @@ class Flight:
     :ivar sent_number: the last entry that was sent.
     """
 
-    __slots__ = ("_count", "_failure", "_link", "_stream", "sent_number")
+    __slots__ = ("_count", "_failure", "_link", "sent_number")
 
-    def __init__(self, link: ClientProtocol, stream: str, sent_number: int) -> None:
+    def __init__(self, link: ClientProtocol, sent_number: int) -> None:
         self._link = link
-        self._stream = stream
         self._count = 0
         self._failure: Failure | None = None
         self.sent_number = sent_number
@@ -43,13 +42,15 @@ class Flight:
 
     def send(
         self,
-        entries: list[bytes],
+        append: Message,
+        entries: int,
         on_appended: Callable[[Message], None],
         on_change: Callable[[], None],
     ) -> None:
-        """Send the entries that follow; `on_change` is called when it is answered, or fails."""
-        append = Append(self._stream, self.sent_number + 1, entries)
-        self.sent_number += len(entries)
+        """Send the Append with so many entries that follow; `on_change` is called when it is
+        answered, or fails.
+        """
+        self.sent_number += entries
         self._count += 1
         answered = self._link.request(append)
         answered.addCallback(on_appended)

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from audit.database import connect, unpack_bearers, unpack_entries
 from audit.records import is_hit_stream
+from audit.security import SecurityEvent, decode_event, is_security_stream
 from ledger.entry import Entry, decode_entry
 from protocol.money import INT64_MAX
 
@@ -72,11 +73,20 @@ def read_entries(
         streams = connection.execute("SELECT name, id, last_number FROM stream").fetchall()
         readers = []
         for name, stream, last_number in streams:
+            if is_security_stream(name):
+                continue
             is_hits = is_hit_stream(name)
             limit = last_number if positions is None or is_hits else positions.get(name, 0)
             entries = _StreamReader(connection, name, stream, limit).entries(user)
             readers.append(_until(entries, hits_until_ms) if is_hits else entries)
         yield from merge(*readers, key=_place_in_time)
+
+
+def read_security(path: Path) -> Generator[SecurityEvent, None, None]:
+    """Yield the events of the security log in the order of time; raises `sqlite3.Error`."""
+    with closing(connect(path)) as connection:
+        for (event,) in connection.execute("SELECT event FROM security ORDER BY at_ms, id"):
+            yield decode_event(event)
 
 
 def _until(entries: Iterator[StoredEntry], last_ms: int) -> Iterator[StoredEntry]:

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from audit.flight import Flight
 from audit.recent import RecentEntries, leading
 from protocol.errors import Code, TradeError
-from protocol.messages import Appended, AppendFrom, Message
+from protocol.messages import Append, Appended, AppendFrom, Message
 from service.client import ClientProtocol, ConnectionEnded
 from service.credentials import Credential
 from service.reconnecting import StayingConnected
@@ -43,6 +43,10 @@ class JournalReader(Protocol):
         Raises `TradeError` where it cannot be read now.
         """
         ...
+
+
+AppendMaker = Callable[[str, int, list[bytes]], Message]
+"""Makes the message that appends entries to a stream, from the first number on."""
 
 
 class Shipping(Protocol):
@@ -84,14 +88,17 @@ class Shipper:
         stream: str,
         random: Callable[[], float],
         memory_bytes_max: int = MEMORY_BYTES_MAX,
+        append: AppendMaker = Append,
     ) -> None:
         """Ship `stream` to the daemon at `endpoint`.
 
         :param random: spreads the attempts to connect again.
+        :param append: what the entries travel in.
         """
         self._clock = clock
         self._journal = journal
         self._stream = stream
+        self._append = append
         self._recent = RecentEntries(memory_bytes_max)
         self._is_placed = False
         self._link: ClientProtocol | None = None
@@ -176,12 +183,13 @@ class Shipper:
         """Ship what the daemon lacks, and then what comes; raises whatever refuses an Append."""
         while not self._is_placed:
             await self._next_stir()
-        flight = Flight(link, self._stream, await self._ask_position(link))
+        flight = Flight(link, await self._ask_position(link))
         while True:
             flight.check()
             if flight.has_room and flight.sent_number < self._recent.last_number:
                 entries = await self._entries_after(flight.sent_number)
-                flight.send(entries, self._acknowledge, self._stir)
+                append = self._append(self._stream, flight.sent_number + 1, entries)
+                flight.send(append, len(entries), self._acknowledge, self._stir)
             else:
                 await self._next_stir()
 

@@ -7,6 +7,8 @@ from typing import IO, Any
 import click
 from twisted.internet.threads import deferToThread
 
+from audit.reading import read_security
+from audit.security import escaped
 from daytrade.data_directory import DataDirectory
 from daytrade.running import run
 from daytrade.stack import LocalStack
@@ -42,6 +44,16 @@ def verify(data: Path) -> None:
     """Compare the log with itself, the schema and the ledger; the stack must be stopped."""
     path = _audit_path(data)
     sys.exit(run(lambda reactor: _verify(reactor, data, path)))
+
+
+@audit.command()
+@click.option("--actor", default="", help="Only what this name did or tried.")
+@_DATA
+def security(actor: str, data: Path) -> None:
+    """Tell who logged in, and what operators and administrators did; the stack may be running."""
+    for event in read_security(_audit_path(data)):
+        if not actor or event.actor == escaped(actor):
+            click.echo(event.line)
 
 
 def _audit_path(data: Path) -> Path:

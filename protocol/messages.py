@@ -463,3 +463,14 @@ class Dumped(Message):
     """The end of a dump, with the number of XML records that it held."""
 
     records: Count
+
+
+@message(0x55)
+class AppendSecurity(Message):
+    """Events of the security log, in a stream of their own; each is encoded as
+    `audit.security.SecurityEvent`.
+    """
+
+    stream: Text
+    first_number: Count
+    entries: list[bytes]

@@ -42,6 +42,7 @@ REQUESTS: frozenset[type[m.Message]] = frozenset(
         m.WatchPrice,
         m.Append,
         m.AppendFrom,
+        m.AppendSecurity,
         m.Dump,
         m.HealthRequest,
     ]

@@ -8,7 +8,8 @@ from random import Random
 import pytest
 from msgspec.structs import replace
 
-from audit.database import Addition, BadEntries, Database, Gap, connect
+from audit.database import Addition, Database, Gap, connect
+from audit.fitness import BadEntries
 from audit.reading import read_entries
 from ledger.entry import Entry, decode_entry, encode_entry
 from protocol.messages import COMMANDS

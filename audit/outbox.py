@@ -1,0 +1,99 @@
+"""What a process ships that no journal holds: kept in memory until the daemon has it, and bounded.
+
+Used by `audit.hits` and `audit.security_recorder`. What comes when there is no room is not taken,
+so what is held stays contiguous, and the oldest of it survives.
+"""
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+
+from audit.shipper import AppendMaker, Shipper
+from protocol.messages import Append
+from service.credentials import Credential
+
+
+class Outbox:
+    """Encoded entries by number; see `audit.shipper.JournalReader`.
+
+    :ivar first_number: of the oldest entry held.
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[bytes] = []
+        self.first_number = 1
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def last_number(self) -> int:
+        """The newest entry; 0 before the first."""
+        return self.first_number + len(self._entries) - 1
+
+    def add(self, entry: bytes) -> None:
+        """Keep one more entry."""
+        self._entries.append(entry)
+
+    def forget(self, number: int) -> None:
+        """Let go of everything up to this number."""
+        done = number - self.first_number + 1
+        if done > 0:
+            del self._entries[:done]
+            self.first_number += done
+
+    async def entries_after(self, stream: str, number: int, limit: int) -> list[bytes]:
+        """See `audit.shipper.JournalReader`."""
+        start = number + 1 - self.first_number
+        return self._entries[start : start + limit] if start >= 0 else []
+
+
+class OutboxShipper:
+    """Ships what is offered, in a stream that lives as long as its process.
+
+    :ivar shipper: takes it to the audit daemon.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        endpoint: IStreamClientEndpoint,
+        credential: Credential,
+        stream: str,
+        random: Callable[[], float],
+        entries_max: int,
+        append: AppendMaker = Append,
+    ) -> None:
+        """Ship `stream`; never more than `entries_max` entries of it wait."""
+        self._entries_max = entries_max
+        self._outbox = Outbox()
+        self.shipper = Shipper(
+            clock, endpoint, credential, self._outbox, stream, random, append=append
+        )
+
+    def start(self) -> None:
+        """Begin to ship."""
+        self.shipper.advance_to(0)
+        self.shipper.start()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more entry would be taken."""
+        self._outbox.forget(self.shipper.acked_number)
+        return len(self._outbox) < self._entries_max
+
+    def offer(self, encoded: bytes) -> bool:
+        """Take one entry, kept here until the daemon has it; False where there is no room."""
+        if not self.has_room:
+            return False
+        self._outbox.add(encoded)
+        self.shipper.ship(self._outbox.last_number, [encoded])
+        return True
+
+    async def drain(self) -> None:
+        """Wait until the daemon has everything that was taken; may be cancelled."""
+        await self.shipper.drain()
+
+    async def stop(self) -> None:
+        """Ship no more."""
+        await self.shipper.stop()
