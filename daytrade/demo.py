@@ -11,6 +11,7 @@ from rich.console import Console
 
 from daytrade.local_run import LocalReport, RunOptions, run_locally
 from daytrade.stack_services import StackSettings
+from generator.driver import Pace
 from generator.progress import progress_on
 from generator.report import print_report
 from generator.synthesizer import synthesize
@@ -33,7 +34,7 @@ async def demonstrate(reactor: Any) -> int:
         reactor,
         lines,
         StackSettings(nodes=2, legacy_delay="course", price_step_s=1.0),
-        RunOptions(outstanding=OUTSTANDING),
+        RunOptions(Pace(OUTSTANDING)),
         lambda: progress_on(Console(stderr=True), reactor, len(lines)),
     )
     print_report(report.result, Console())

@@ -28,6 +28,7 @@ from daytrade.verification import (
     is_valid_log,
     read_ledger,
 )
+from generator.driver import Pace
 from generator.dumplogs import DumpLogs
 from generator.history_check import Disagreement
 from generator.ids import CommandIds
@@ -43,11 +44,14 @@ from service.time import wall_ms
 class RunOptions(Struct, frozen=True):
     """How to play.
 
+    :ivar history: the file that keeps every command before it is sent, and how it ended; None:
+        nothing is kept. A play that was cut short goes on where its history ends.
     :ivar dumplog_dir: where DUMPLOG files are kept; None: nowhere.
     """
 
-    outstanding: int = 1
+    pace: Pace = Pace()
     dumplog_dir: Path | None = None
+    history: Path | None = None
 
 
 class LocalReport(Struct):
@@ -117,7 +121,7 @@ def _play_on(reactor: Any, stack: LocalStack, options: RunOptions, logs_dir: Pat
         CommandIds(wall_ms, os.urandom(CommandIds.RUN_BYTES)),
         DumpLogs(logs_dir),
         random.random,
-        outstanding=options.outstanding,
+        pace=options.pace,
         keep=True,
     )
 

@@ -11,11 +11,14 @@ from typing import Any
 import click
 from rich.console import Console
 
+from daytrade.errors import StackError
 from daytrade.local_run import LocalReport, RunOptions, run_locally
 from daytrade.running import run as run_reactor
 from daytrade.stack import client_endpoint
 from daytrade.stack_services import StackSettings
+from generator.driver import Pace
 from generator.dumplogs import DumpLogs
+from generator.history import HistoryError, HistoryFile, Unanswered, read_history
 from generator.ids import CommandIds
 from generator.play import Play
 from generator.progress import Progress, progress_on
@@ -77,6 +80,18 @@ def synth(users: int, commands: int, seed: int, output: Any) -> None:
     help="Commands of one user that may wait for their answer.",
 )
 @click.option(
+    "--rate",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="Commands of all users together that fall due each second, come what may.",
+)
+@click.option(
+    "--history",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --to: note here every command before it is sent, and its end; a run that was cut "
+    "short goes on where the file ends, under the same ids.",
+)
+@click.option(
     "--json",
     "json_file",
     type=click.Path(allow_dash=True),
@@ -98,6 +113,8 @@ def run(
     nodes: int,
     legacy_delay: str,
     outstanding: int,
+    rate: float | None,
+    history: Path | None,
     json_file: str | None,
     dumplog_dir: Path | None,
     strict: bool,
@@ -105,8 +122,10 @@ def run(
     """Play a workload FILE over running nodes (--to), or over a stack of its own (--local)."""
     if local == bool(to):
         raise click.UsageError("say either --local or --to ENDPOINT")
+    if local and history is not None:
+        raise click.UsageError("--history is for nodes that are still there afterwards: use --to")
     lines = _read(file, strict)
-    options = RunOptions(outstanding=outstanding, dumplog_dir=dumplog_dir)
+    options = RunOptions(Pace(outstanding, rate), dumplog_dir, history)
     if local:
         try:
             parse_delay(legacy_delay)
@@ -199,6 +218,7 @@ async def _run_remote(
     json_file: str | None,
 ) -> int:
     nodes = {address: client_endpoint(reactor, "--to", address) for address in to}
+    unanswered = _unanswered(options.history)
     if options.dumplog_dir is not None:
         options.dumplog_dir.mkdir(parents=True, exist_ok=True)
     play = Play(
@@ -209,11 +229,23 @@ async def _run_remote(
         CommandIds(wall_ms, os.urandom(CommandIds.RUN_BYTES)),
         DumpLogs(options.dumplog_dir),
         random.random,
-        outstanding=options.outstanding,
+        pace=options.pace,
+        history=None if options.history is None else HistoryFile.at(options.history, wall_ms),
+        unanswered=unanswered,
     )
     await play.run(lines, lambda: _progress(reactor, len(lines)))
     _write_result(play.result, json_file)
     return EXIT_WRONG if play.result.unknown else 0
+
+
+def _unanswered(history: Path | None) -> Unanswered:
+    """What an earlier play, cut short, has left to be done, as its history tells."""
+    if history is None or not history.exists():
+        return Unanswered(())
+    try:
+        return Unanswered(read_history(history))
+    except HistoryError as error:
+        raise StackError(str(error)) from None
 
 
 def _write_result(result: RunResult, json_file: str | None) -> None:

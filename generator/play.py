@@ -9,20 +9,24 @@ from msgspec import Struct
 from twisted.internet.error import ConnectError
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
 
-from generator.driver import Driver, may_be_sent_again
+from generator.driver import Driver, Pace, may_be_sent_again
 from generator.dumplogs import DumpLogs
 from generator.fleet import Fleet
+from generator.history import HistoryFile, Unanswered
 from generator.ids import CommandIds
 from generator.progress import Progress
 from generator.result import Outcome, RunResult
+from generator.user_run import Sent
 from generator.workload import Line
 from protocol.errors import TradeError
-from protocol.messages import Command, DumpLog, Message, Receipt, Refused, Summary
+from protocol.messages import Command, DumpLog, Error, Message, Receipt, Refused, Summary
 from service.balancer import Balancer
 from service.client import ConnectionEnded, connect
 from service.credentials import Credential
 
 Reply = Receipt | Refused | Summary
+
+_ONE_BY_ONE = Pace()
 
 
 class Answered(Struct, frozen=True, gc=False):
@@ -37,6 +41,10 @@ class Play:
 
     :param administrator: who asks for everybody's log; None: the same as for the users.
     :param keep: keep all replies in `answered`, for the oracle.
+    :param history: where each command is noted before it is sent, and how it ended.
+    :param unanswered: what an earlier play of the same lines, cut short, has left to be done.
+    :param on_settled: called with each command of a user that ended.
+    :ivar driver: for those who watch the play.
     :ivar unknown_users: users of whom some command's outcome is unknown.
     """
 
@@ -50,8 +58,11 @@ class Play:
         dumplogs: DumpLogs,
         random: Callable[[], float],
         *,
-        outstanding: int = 1,
+        pace: Pace = _ONE_BY_ONE,
         keep: bool = False,
+        history: HistoryFile | None = None,
+        unanswered: Unanswered | None = None,
+        on_settled: Callable[[Sent, Outcome], None] = lambda _sent, _outcome: None,
     ) -> None:
         self._clock = clock
         self._nodes = nodes
@@ -61,8 +72,18 @@ class Play:
         self._keep = keep
         self._progress: Progress | None = None
         self._fleet = Fleet(clock, nodes, credential, random)
-        self._driver = Driver(
-            clock, self._fleet, Balancer(nodes), ids, self._replied, dumplogs, outstanding
+        self._history = history
+        self._unanswered = unanswered or Unanswered(())
+        self._on_settled = on_settled
+        self.driver = Driver(
+            clock,
+            self._fleet,
+            Balancer(nodes),
+            self._id_for,
+            self._replied,
+            dumplogs,
+            random,
+            pace,
         )
         self.result = RunResult()
         self.answered: list[Answered] = []
@@ -72,7 +93,7 @@ class Play:
         """Play all lines; raises `NoNode` where not one node can be reached."""
         everybody: list[DumpLog] = []
         users: list[Line] = []
-        for line in lines:
+        for line in self._unanswered.rest_of(lines):
             if isinstance(line.command, DumpLog) and not line.command.user:
                 everybody.append(line.command)
             else:
@@ -81,7 +102,7 @@ class Play:
         self._progress = begin_progress()
         try:
             started_s = self._clock.seconds()
-            await self._driver.play(users)
+            await self.driver.play(users)
             self.result.wall_s = self._clock.seconds() - started_s
             for command in everybody:
                 await self._dump_everybody(command)
@@ -90,9 +111,19 @@ class Play:
             self._dumplogs.close()
             self._progress.finish()
 
+    def _id_for(self, command: Command) -> bytes:
+        """An id for a command, noted before anybody can send it."""
+        command_id = self._unanswered.take_id(command) or self._ids.next()
+        if self._history is not None:
+            self._history.sending(command_id, command)
+        return command_id
+
     def _replied(
-        self, command: Command, reply: Message | None, outcome: Outcome, latency_us: int
+        self, sent: Sent, reply: Message | None, outcome: Outcome, latency_us: int
     ) -> None:
+        command = sent.command
+        if self._history is not None:
+            self._history.ended(sent.command_id, outcome, reply)
         self.result.record(command.NAME, outcome, latency_us)
         if self._progress is not None:
             self._progress.advance(1)
@@ -100,11 +131,14 @@ class Play:
             self.unknown_users.add(command.user)
         elif self._keep and isinstance(reply, Receipt | Refused | Summary):
             self.answered.append(Answered(command, reply))
+        self._on_settled(sent, outcome)
 
     async def _dump_everybody(self, command: DumpLog) -> None:
         """The administrator's DUMPLOG, from the first node that will."""
         started_s = self._clock.seconds()
         outcome = Outcome.UNKNOWN
+        reply: Message | None = None
+        command_id = self._id_for(command)
         for endpoint in self._nodes.values():
             try:
                 node = await connect(
@@ -114,11 +148,11 @@ class Play:
                 continue
             try:
                 sink = self._dumplogs.begin(command)
-                reply = await node.request(command, self._ids.next(), sink)
+                reply = await node.request(command, command_id, sink)
                 is_accepted = isinstance(reply, Receipt)
                 outcome = Outcome.ACCEPTED if is_accepted else Outcome.REFUSED
             except TradeError as refusal:
-                outcome = Outcome.REFUSED
+                outcome, reply = Outcome.REFUSED, Error(refusal.code, refusal.message)
                 if may_be_sent_again(refusal.code):
                     continue
             except ConnectionEnded:
@@ -126,6 +160,8 @@ class Play:
             finally:
                 node.close()
             break
+        if self._history is not None:
+            self._history.ended(command_id, outcome, reply)
         latency_us = int((self._clock.seconds() - started_s) * 1_000_000)
         self.result.final_dumplog.record(outcome, latency_us)
         if self._progress is not None:

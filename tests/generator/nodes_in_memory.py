@@ -5,11 +5,12 @@ For the tests of this folder only. The wire between them is the real one.
 
 from collections.abc import Callable, Iterable
 
-from generator.driver import Driver
+from generator.driver import Driver, Pace
 from generator.dumplogs import DumpLogs
 from generator.fleet import Fleet
 from generator.ids import CommandIds
 from generator.result import Outcome
+from generator.user_run import Sent
 from generator.workload import Line
 from protocol.messages import Add, Command, Health, Message, Receipt
 from service.balancer import Balancer
@@ -119,9 +120,9 @@ class Settled:
     """A command with how it ended."""
 
     def __init__(
-        self, command: Command, reply: Message | None, outcome: Outcome, latency_us: int
+        self, sent: Sent, reply: Message | None, outcome: Outcome, latency_us: int
     ) -> None:
-        self.command = command
+        self.command = sent.command
         self.reply = reply
         self.outcome = outcome
         self.latency_us = latency_us
@@ -137,6 +138,7 @@ class Playground:
         self,
         nodes: int = 2,
         outstanding: int = 1,
+        rate_per_s: float | None = None,
         dumplogs: DumpLogs | None = None,
         log_in_as: Credential | None = None,
     ) -> None:
@@ -150,15 +152,20 @@ class Playground:
             lambda: 0.5,
         )
         self.settled: list[Settled] = []
+        self._ids = CommandIds(self.wall_ms, b"driver")
         self.driver = Driver(
             self.clock,
             self.fleet,
             Balancer(names),
-            CommandIds(self.wall_ms, b"driver"),
+            self._id_for,
             lambda *settled: self.settled.append(Settled(*settled)),
             dumplogs or DumpLogs(None),
-            outstanding,
+            lambda: 0.5,
+            Pace(outstanding, rate_per_s),
         )
+
+    def _id_for(self, _command: Command) -> bytes:
+        return self._ids.next()
 
     def wall_ms(self) -> int:
         """Unix ms of the playground's clock."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from generator.driver import ANSWER_S_MAX, RETRY_S
+from generator.driver import ANSWER_S_MAX, RETRY_S, RETRY_S_MAX
 from generator.fleet import NoNode
 from generator.result import Outcome
 from protocol.errors import Code
@@ -56,6 +56,20 @@ class TestOrder:
             playground.turn()
         assert node.amounts(ANNA) == [1, 2, 3, 4, 5, 6]
 
+    def test_nothing_new_is_sent_while_what_a_server_could_not_take_rests(self) -> None:
+        playground = opened(outstanding=3)
+        node = playground["node-1"]
+        node.answer = keep_waiting
+        playground.play(adds(ANNA, 5))
+        for number in (0, 1):
+            node.reply(number, Error(Code.INTERNAL, "later"))
+        node.reply(2)
+        playground.turn()
+        assert node.amounts(ANNA) == [1, 2, 3]
+        playground.clock.pass_time(RETRY_S, RETRY_S / 4)
+        assert node.amounts(ANNA) == [1, 2, 3, 1, 2, 4]
+        assert [taken[0] for taken in node.taken[:2]] == [taken[0] for taken in node.taken[3:5]]
+
     def test_users_do_not_wait_for_each_other(self) -> None:
         playground = opened()
         playground["node-1"].answer = keep_waiting
@@ -93,13 +107,24 @@ class TestOutcomes:
         node = playground["node-1"]
         node.answer = lambda _: Error(code, "later")
         done = playground.play(adds(ANNA, 2))
-        playground.clock.pass_time(RETRY_S - 0.1, 0.1)
+        playground.clock.pass_time(RETRY_S / 2, RETRY_S / 2)
         assert node.amounts(ANNA) == [1]
         node.answer = accept
         playground.clock.pass_time(0.2, 0.1)
         assert node.amounts(ANNA) == [1, 1, 2]
         assert node.taken[0] == node.taken[1]
         assert (done, playground.outcomes) == ([None], [Outcome.ACCEPTED] * 2)
+
+    def test_a_server_that_cannot_take_anything_is_asked_ever_more_seldom(self) -> None:
+        playground = opened()
+        node = playground["node-1"]
+        node.answer = lambda _: Error(Code.STORE_UNAVAILABLE, "later")
+        playground.play(adds(ANNA, 1))
+        playground.clock.pass_time(ANSWER_S_MAX / 2, 0.1)
+        tries = len(node.taken)
+        assert ANSWER_S_MAX / 2 / RETRY_S_MAX < tries < 20
+        playground.clock.pass_time(ANSWER_S_MAX / 2 + 1, 0.1)
+        assert playground.outcomes == [Outcome.UNKNOWN]
 
     def test_a_latency_runs_from_the_first_sending(self) -> None:
         playground = opened()
@@ -108,8 +133,9 @@ class TestOutcomes:
         playground.play(adds(ANNA, 1))
         playground.clock.pass_time(1.5, 0.1)
         playground["node-1"].answer = accept
-        playground.clock.pass_time(0.5, 0.1)
-        assert 1_500_000 <= playground.settled[0].latency_us <= 2_000_000
+        playground.clock.pass_time(RETRY_S_MAX, 0.1)
+        latency_us = playground.settled[0].latency_us
+        assert 1_500_000 <= latency_us <= (1.5 + RETRY_S_MAX) * 1_000_000
 
     def test_what_is_not_answered_in_time_is_unknown_and_the_rest_goes_on(self) -> None:
         playground = opened()
@@ -239,3 +265,35 @@ class TestDrainingNodes:
         playground.clock.pass_time(2 * RETRY_S, 0.1)
         assert playground.outcomes == [Outcome.ACCEPTED]
         assert len(node.connections) == 1
+
+
+class TestFixedRate:
+    def test_lines_fall_due_at_the_rate_whatever_is_answered(self) -> None:
+        playground = Playground(outstanding=16, rate_per_s=10)
+        playground.open()
+        node = playground["node-1"]
+        node.answer = keep_waiting
+        done = playground.play(adds(ANNA, 12))
+        playground.clock.pass_time(0.55, 0.01)
+        assert node.amounts(ANNA) == [1, 2, 3, 4, 5, 6]
+        playground.clock.pass_time(1.0, 0.01)
+        assert node.amounts(ANNA) == list(range(1, 13))
+        for number in range(12):
+            node.reply(number)
+        playground.turn()
+        assert done == [None]
+
+    def test_a_latency_counts_from_when_the_command_was_due(self) -> None:
+        playground = Playground(outstanding=1, rate_per_s=10)
+        playground.open()
+        node = playground["node-1"]
+        node.answer = keep_waiting
+        playground.play(adds(ANNA, 2))
+        playground.clock.pass_time(1.0, 0.01)
+        assert node.amounts(ANNA) == [1]
+        node.answer = accept
+        node.reply(0)
+        playground.turn()
+        first, second = (each.latency_us for each in playground.settled)
+        assert first >= 990_000
+        assert 890_000 <= second <= first
