@@ -42,6 +42,7 @@ _SETTINGS: Mapping[str, str] = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
+    "log_min_error_statement": "fatal",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
