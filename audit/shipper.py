@@ -30,6 +30,11 @@ APPEND_BYTES_MAX = 256 * 1024
 JOURNAL_ENTRIES_MAX = 500
 """Entries read back from the journal at a time."""
 
+LINGER_S = 0.02
+"""Pause after an Append that took everything: what is committed meanwhile shares the next one, and
+one transaction at the daemon.
+"""
+
 RETRY_S = 1.0
 """How long to wait after the daemon or the journal has refused something."""
 
@@ -190,6 +195,8 @@ class Shipper:
                 entries = await self._entries_after(flight.sent_number)
                 append = self._append(self._stream, flight.sent_number + 1, entries)
                 flight.send(append, len(entries), self._acknowledge, self._stir)
+                if flight.sent_number == self._recent.last_number:
+                    await deferLater(self._clock, LINGER_S)
             else:
                 await self._next_stir()
 

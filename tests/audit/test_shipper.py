@@ -5,7 +5,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from audit.flight import APPENDS_MAX
-from audit.shipper import APPEND_BYTES_MAX, RETRY_S, Lag, Shipper
+from audit.shipper import APPEND_BYTES_MAX, LINGER_S, RETRY_S, Lag, Shipper
 from protocol.authentication import AccessRole
 from protocol.errors import Code
 from protocol.messages import Error
@@ -62,7 +62,7 @@ class ShipperTests:
 
     def wait(self, seconds: float) -> None:
         """Let time pass in steps, and all that follows from it happen."""
-        for _ in range(int(seconds * 10)):
+        for _ in range(max(1, int(seconds * 10))):
             self.clock.advance(0.1)
             settle(self.clock, 20)
 
@@ -79,9 +79,20 @@ class TestADaemonThatIsWell(ShipperTests):
         self.start()
         for count in (3, 1, 40):
             self.commit_and_ship(count)
-            settle(self.clock)
+            self.wait(LINGER_S)
         assert self.has_all
         assert self.journal.reads == 0
+
+    def test_what_is_committed_soon_after_an_append_shares_the_next_one(self) -> None:
+        self.start()
+        for _ in range(10):
+            self.commit_and_ship(1)
+            settle(self.clock)
+        assert len(self.daemon.appends) == 1
+        self.clock.advance(LINGER_S)
+        settle(self.clock)
+        assert self.has_all
+        assert len(self.daemon.appends) == 2
 
     def test_batches_of_one_turn_travel_together(self) -> None:
         self.start()
@@ -102,7 +113,7 @@ class TestADaemonThatIsWell(ShipperTests):
         self.start()
         for _ in range(5):
             self.commit_and_ship(40, APPEND_BYTES_MAX // 16)
-            settle(self.clock)
+            self.wait(LINGER_S)
         assert self.has_all
         sizes = [sum(map(len, append.entries)) for append in self.daemon.appends]
         assert max(sizes) <= APPEND_BYTES_MAX
@@ -182,12 +193,12 @@ class TestADaemonThatIsSlow(ShipperTests):
         self.daemon.is_slow = True
         for _ in range(20):
             self.commit_and_ship(1)
-            settle(self.clock)
+            self.wait(LINGER_S)
         assert self.daemon.unanswered_max == APPENDS_MAX
         for _ in range(20):
             if self.daemon.unanswered:
                 self.daemon.answer_one()
-            settle(self.clock)
+            self.wait(LINGER_S)
         assert self.has_all
         assert self.daemon.unanswered_max == APPENDS_MAX
         assert len(self.daemon.appends) == APPENDS_MAX + 1, "what waited travels together"
@@ -197,11 +208,11 @@ class TestADaemonThatIsSlow(ShipperTests):
         self.daemon.is_slow = True
         for _ in range(100):
             self.commit_and_ship(10)
-            settle(self.clock, 20)
+            self.wait(LINGER_S)
             assert self.shipper.lag.held_bytes <= MEMORY_BYTES_MAX
         self.daemon.is_slow = False
         self.daemon.answer_all()
-        settle(self.clock)
+        self.wait(LINGER_S)
         assert self.has_all
 
 
