@@ -21,6 +21,14 @@ class Side(StrEnum):
     SELL = "sell"
 
 
+class TriggerName(Struct, frozen=True, gc=False):
+    """Which trigger: one user has at most one for a symbol and side."""
+
+    user: str
+    side: Side
+    symbol: str
+
+
 class PendingOrder(Struct, frozen=True, gc=False, array_like=True):
     """A BUY or SELL that waits for its COMMIT or CANCEL.
 

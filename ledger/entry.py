@@ -156,9 +156,14 @@ def reply_of(entry: Entry) -> Receipt | Refused:
 
 
 _HISTORY_NAMES = {
-    Cause.COMMAND: "{}",
-    Cause.LAPSE: "{} (lapsed)",
-    Cause.FIRING: "{} (fired)",
+    (cause, kind): name.format(cls.NAME)
+    for kind, cls in KINDS.items()
+    if issubclass(cls, Command)
+    for cause, name in (
+        (Cause.COMMAND, "{}"),
+        (Cause.LAPSE, "{} (lapsed)"),
+        (Cause.FIRING, "{} (fired)"),
+    )
 }
 
 
@@ -168,7 +173,7 @@ def history_line(entry: Entry) -> HistoryLine:
         entry.seq,
         entry.decided_ms,
         entry.transaction_num,
-        _HISTORY_NAMES[entry.cause].format(entry.name),
+        _HISTORY_NAMES[entry.cause, entry.kind],
         entry.code,
         entry.symbol,
         entry.amount_cents,

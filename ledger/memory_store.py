@@ -18,8 +18,8 @@ from ledger.store import (
     Position,
     Stream,
     TriggerName,
-    in_decision_order,
 )
+from ledger.writes import in_decision_order
 from protocol.authentication import Verifier
 
 
@@ -75,7 +75,7 @@ class MemoryStore:
             write.account.user for write in writes if self._seq(write) != write.expected_seq
         }
         fresh = [write for write in writes if write.account.user not in conflicted]
-        ids = [entry.command_id for write in fresh for entry in write.entries]
+        ids = [line.command_id for write in fresh for line in write.lines]
         if len(set(ids)) < len(ids) or any(known in self._ledger.journal for known in ids):
             raise CommandKnown
         self._write(stream, fresh)
@@ -96,10 +96,10 @@ class MemoryStore:
             account.holdings = {symbol: n for symbol, n in account.holdings.items() if n}
             ledger.accounts[account.user] = account
         for line in in_decision_order(writes):
-            ledger.journal[line.entry.command_id] = line.encoded
-            ledger.user_entries.setdefault(line.user, []).append(line.entry)
+            ledger.journal[line.command_id] = line.encoded
+            ledger.user_entries.setdefault(line.user, []).append(decode_entry(line.encoded))
             ledger.stream_entries.setdefault(stream.name, []).append(line.encoded)
-            stream.last_ms = max(stream.last_ms, line.entry.decided_ms)
+            stream.last_ms = max(stream.last_ms, line.decided_ms)
         stream.last_number = len(ledger.stream_entries.get(stream.name, []))
         stored = ledger.streams[stream.name]
         stored.last_number, stored.last_ms = stream.last_number, stream.last_ms
@@ -120,7 +120,7 @@ class MemoryStore:
             if account.seq:
                 writes.append(write)
         lines = in_decision_order(writes)
-        if any(line.entry.command_id in self._ledger.journal for line in lines):
+        if any(line.command_id in self._ledger.journal for line in lines):
             raise CommandKnown
         self._write(stream, writes)
         return [line.encoded for line in lines]

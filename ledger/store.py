@@ -4,13 +4,15 @@ May be imported by everything above `ledger`. Two implementations keep one contr
 (`ledger.postgres.store`) and a twin in memory (`ledger.memory_store`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from ledger.account import Account, Side
-from ledger.entry import Entry, encode_entry
+from ledger.account import TriggerName as TriggerName
+from ledger.entry import Entry
+from ledger.writes import AccountWrite as AccountWrite
 from protocol.authentication import Verifier
 from protocol.errors import Code, TradeError
 
@@ -52,54 +54,6 @@ class Stream:
         self.last_ms = last_ms
 
 
-class AccountWrite:
-    """The new state of one account, and the entries that led to it.
-
-    The account is read when the batch leaves; until then more entries may join.
-
-    :ivar expected_seq: the version of the stored account on which the entries were decided.
-    """
-
-    __slots__ = ("account", "encoded", "entries", "expected_seq")
-
-    def __init__(self, account: Account, expected_seq: int) -> None:
-        self.account = account
-        self.expected_seq = expected_seq
-        self.entries: list[Entry] = []
-        self.encoded: list[bytes] = []
-
-    def add(self, entry: Entry) -> None:
-        """Let an entry join the write."""
-        self.entries.append(entry)
-        self.encoded.append(encode_entry(entry))
-
-
-class JournalLine(Struct, frozen=True, gc=False):
-    """An entry as it goes into the journal; `user` is the account's name."""
-
-    user: str
-    entry: Entry
-    encoded: bytes
-
-
-def in_decision_order(writes: Iterable[AccountWrite]) -> list[JournalLine]:
-    """The journal lines of a batch in the order in which they are numbered: that of their times.
-
-    So the times of a stream never go back, whatever users its entries are about.
-    """
-    lines = [
-        JournalLine(write.account.user, entry, encoded)
-        for write in writes
-        for entry, encoded in zip(write.entries, write.encoded, strict=True)
-    ]
-    lines.sort(key=_decided_ms)
-    return lines
-
-
-def _decided_ms(line: JournalLine) -> int:
-    return line.entry.decided_ms
-
-
 class ArmedTrigger(Struct, frozen=True, gc=False, order=True):
     """A trigger that a price can make fire, as the trigger service needs to know it."""
 
@@ -109,14 +63,6 @@ class ArmedTrigger(Struct, frozen=True, gc=False, order=True):
     user: str
     armed_ms: int
     transaction_num: int
-
-
-class TriggerName(Struct, frozen=True, gc=False):
-    """Which trigger: one user has at most one for a symbol and side."""
-
-    user: str
-    side: Side
-    symbol: str
 
 
 class AccountsAnnounced(Struct, frozen=True, gc=False):
@@ -226,13 +172,3 @@ class Store(Protocol):
 
     async def put_verifier(self, name: str, verifier: Verifier) -> None:
         """Let `name` log in with another password from now on."""
-
-
-def changed_holdings(write: AccountWrite) -> set[str]:
-    """The symbols whose free shares the entries of a write changed."""
-    return {
-        movement.symbol
-        for entry in write.entries
-        for movement in entry.movements
-        if movement.holding
-    }

@@ -4,9 +4,8 @@ Imports only `protocol` and the entry. Stores write just these, and trigger serv
 them.
 """
 
-from ledger.account import Side
+from ledger.account import Side, TriggerName
 from ledger.entry import Entry
-from ledger.store import TriggerName
 from protocol import messages as m
 from protocol.errors import Code
 

@@ -4,13 +4,13 @@ Everyone may import this. The table does not know which end we are, so both peer
 same rules; docs/protocol.md prints it.
 """
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 from protocol import messages as m
 
 
-class Role(Enum):
-    """The two ends of a connection."""
+class Role(IntEnum):
+    """The two ends of a connection; numbers, as the hash of a plain Enum is made in Python."""
 
     CLIENT = auto()
     SERVER = auto()
@@ -21,7 +21,7 @@ class Role(Enum):
         return Role.SERVER if self is Role.CLIENT else Role.CLIENT
 
 
-class State(Enum):
+class State(IntEnum):
     """How far a connection has come; the first six are the way in."""
 
     AWAITS_HELLO = auto()

@@ -15,10 +15,11 @@ from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ledger.entry import decode_entry
 from ledger.store import AccountsAnnounced, Listening, Store, StoreUnavailable
+from ledger.writes import AccountWrite
 from protocol.errors import Code
 from protocol.messages import Error, WatchingAccount
-from reactor_server.seat import Decided
 from reactor_server.watched_account import WatchedAccount
 from service.server import Link
 
@@ -111,15 +112,15 @@ class AccountNews:
 
     # What changes here.
 
-    def committed(self, decided: Mapping[str, list[Decided]]) -> None:
+    def committed(self, writes: Mapping[str, AccountWrite]) -> None:
         """Tell what is durable now: here at once, and at other nodes where they want to know."""
         if not self._watched and not self._wanted_until_s:
             return
-        for user, decisions in decided.items():
-            if decisions and user in self._watched:
-                self._watched[user].take(entry for _, entry in decisions)
-            if decisions and user in self._wanted_until_s:
-                self._to_announce[user] = decisions[-1].entry.seq
+        for user, write in writes.items():
+            if write.lines and user in self._watched:
+                self._watched[user].take(decode_entry(line.encoded) for line in write.lines)
+            if write.lines and user in self._wanted_until_s:
+                self._to_announce[user] = write.lines[-1].seq
         if self._to_announce and not self._is_announcing:
             self._start(self._announce)
 

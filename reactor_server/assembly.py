@@ -88,6 +88,7 @@ class NodeAssembly:
             self.desk.committed,
             self.desk.undone,
             self._fenced,
+            self.desk.run,
         )
 
     def _fenced(self) -> None:

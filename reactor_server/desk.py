@@ -16,15 +16,15 @@ from twisted.python.failure import Failure
 from ledger.entry import Entry, is_same_command, reply_of
 from ledger.rules import PRICED, decide, lapse
 from ledger.store import Store, StoreUnavailable, TriggerName
-from ledger.trigger_changes import changed_trigger
 from protocol.errors import Code
 from protocol.fields import account_name
 from protocol.messages import Command, DisplaySummary, DumpLog, Error, SymbolCommand
 from protocol.quote import Quote
 from quote_proxy.cache import QuoteCache
 from reactor_server.account_news import AccountNews
+from reactor_server.batch import Batch
 from reactor_server.findings import NEED_FINDINGS, Findings, summary_of
-from reactor_server.lane import Batch, Lane
+from reactor_server.lane import Lane
 from reactor_server.lapses import LapseClock
 from reactor_server.loading import Loading
 from reactor_server.seat import Seat, Ticket
@@ -86,7 +86,7 @@ class TradingDesk:
             seat.tickets[command_id] = ticket
             seat.queue.append(ticket)
             if not seat.is_waiting:
-                self._run(seat)
+                self.run(seat)
         elif known.command == command:
             known.links.append(link)
         else:
@@ -100,18 +100,16 @@ class TradingDesk:
             if len(self._seats) >= SEATS_MAX:
                 for idle in list(self._seats):
                     self.forget_idle(idle)
-            seat = self._seats[user] = Seat(user)
+            lane = crc32(user.encode()) % len(self.lanes)
+            seat = self._seats[user] = Seat(user, lane)
             self._loading.load(seat)
         return seat
 
     def forget_idle(self, user: str) -> None:
         """Read the user's account anew for the next command, unless one is going on."""
         seat = self._seats.get(user)
-        if seat is not None and seat.is_idle and not self._lane_of(seat).has(user):
+        if seat is not None and seat.is_idle and not self.lanes[seat.lane].has(user):
             del self._seats[user]
-
-    def _lane_of(self, seat: Seat) -> Lane:
-        return self.lanes[crc32(seat.user.encode()) % len(self.lanes)]
 
     @property
     def is_idle(self) -> bool:
@@ -122,10 +120,14 @@ class TradingDesk:
 
     # Deciding.
 
-    def _run(self, seat: Seat) -> None:
+    def run(self, seat: Seat) -> None:
         """Decide the user's commands in order, as far as nothing is missing."""
         queue = seat.queue
+        lane = self.lanes[seat.lane]
         while queue and not seat.is_waiting:
+            if lane.is_full:
+                lane.wait_for_room(seat)
+                return
             if self._decide(seat, queue[0]):
                 queue.popleft()
 
@@ -154,14 +156,13 @@ class TradingDesk:
             self.lapses.expect(seat.user, account.lapse_check_ms)
         if isinstance(command, DisplaySummary) and entry.code is Code.OK:
             ticket.summary = summary_of(seat, ticket, entry.seq, now_ms)
-        self._lane_of(seat).add(seat, ticket, entry, expected_seq)
+        self.lanes[seat.lane].add(seat, ticket, entry, expected_seq)
         return True
 
     def _now_ms(self, seat: Seat) -> int:
         """The decision time: it goes back neither for the node nor for the user."""
         assert seat.account is not None
-        self._steady.not_before(seat.account.decided_ms)
-        return self._steady.now_ms()
+        return self._steady.now_ms(seat.account.decided_ms)
 
     def _wait(self, seat: Seat, ticket: Ticket, finding: Coroutine[Any, Any, None]) -> None:
         """Let the user's queue rest until something is found out for its first ticket."""
@@ -180,7 +181,7 @@ class TradingDesk:
             if seat.account is account:
                 seat.is_waiting = False
                 if not is_at_once:
-                    self._run(seat)
+                    self.run(seat)
 
         waiting.addBoth(found)
         is_at_once = False
@@ -209,11 +210,12 @@ class TradingDesk:
         account = seat.account
         assert account is not None
         seq, lapse_check_ms = account.seq, account.lapse_check_ms
+        lane = self.lanes[seat.lane]
         for entry in lapse(account, now_ms):
-            self._lane_of(seat).add(seat, None, entry, seq)
+            lane.add(seat, None, entry, seq)
         if account.lapse_check_ms != lapse_check_ms:
             if account.seq == seq:
-                self._lane_of(seat).touch(seat)
+                lane.touch(seat)
             if account.lapse_check_ms:
                 self.lapses.expect(seat.user, account.lapse_check_ms)
 
@@ -225,27 +227,26 @@ class TradingDesk:
         """Answer what is durable; take back and decide again where another writer came first."""
         self._take_back(lane, batch, sorted(conflicted))
         changed: set[TriggerName] = set()
-        for user, decisions in batch.decided.items():
-            tickets = batch.seats[user].tickets
-            for ticket, entry in decisions:
-                trigger = changed_trigger(entry)
-                if trigger is not None:
-                    changed.add(trigger)
-                if ticket is not None:
-                    del tickets[ticket.command_id]
-                    if isinstance(ticket.command, DumpLog) and entry.code is Code.OK:
-                        number = first_number + batch.place_of(entry)
-                        self._on_dump(ticket, entry, lane.name, number)
-                    else:
-                        ticket.reply(ticket.summary or reply_of(entry))
+        for write in batch.writes.values():
+            changed.update(write.triggers)
+            tickets = write.seat.tickets
+            for ticket in write.tickets:
+                del tickets[ticket.command_id]
+                entry = ticket.entry
+                assert entry is not None
+                if type(ticket.command) is DumpLog and entry.code is Code.OK:
+                    number = first_number + batch.place_of(entry)
+                    self._on_dump(ticket, entry, lane.name, number)
+                else:
+                    ticket.reply(ticket.summary or reply_of(entry))
         if changed:
             self._on_triggers_changed(changed)
-        self._news.committed(batch.decided)
+        self._news.committed(batch.writes)
 
     def undone(self, lane: Lane, batch: Batch) -> None:
         """Nothing of the batch may be believed: read its accounts again and ask the journal."""
-        seats = list(batch.seats.values())
-        self._take_back(lane, batch, list(batch.seats))
+        seats = [write.seat for write in batch.writes.values()]
+        self._take_back(lane, batch, list(batch.writes))
         self._part_twins(seats)
 
     def _part_twins(self, seats: list[Seat]) -> None:
@@ -262,9 +263,8 @@ class TradingDesk:
 
     def _take_back(self, lane: Lane, batch: Batch, users: Iterable[str]) -> None:
         for user in users:
-            seat = batch.seats[user]
-            decided = batch.take_out(user) + lane.take_out(user)
-            tickets = [each.ticket for each in decided if each.ticket is not None]
+            seat = batch.writes[user].seat
+            tickets = batch.take_out(user) + lane.take_out(user)
             for ticket in tickets:
                 ticket.forget_findings()
             seat.queue.extendleft(reversed(tickets))
@@ -278,7 +278,7 @@ class TradingDesk:
         self._news.seen(seat.user, seat.account.seq)
         if seat.account.lapse_check_ms:
             self.lapses.expect(seat.user, seat.account.lapse_check_ms)
-        self._run(seat)
+        self.run(seat)
 
     def _answer_known(self, seat: Seat, ticket: Ticket, entry: Entry) -> None:
         """Answer a command that the journal holds already (SPEC section 1, "Refused")."""

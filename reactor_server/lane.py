@@ -4,6 +4,7 @@ Used by the desk. A lane is the one writer of a stream. A user is always in the 
 user's decisions are in one batch in flight at a time.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -16,67 +17,23 @@ from twisted.python.failure import Failure
 from audit.shipper import Shipping
 from ledger.entry import Entry
 from ledger.store import (
-    AccountWrite,
     CommandKnown,
     Fenced,
     OutcomeUnknown,
     Store,
     StoreUnavailable,
     Stream,
-    in_decision_order,
 )
+from ledger.writes import in_decision_order
+from reactor_server.batch import Batch
 from reactor_server.figures import LaneFigures
-from reactor_server.seat import Decided, Seat, Ticket
+from reactor_server.seat import Seat, Ticket
+
+ENTRIES_MAX = 1_000
+"""A batch takes no more decisions than this: those that must wait are taken while it is written."""
 
 REOPEN_S = 0.5
 """Pause between two attempts to reach a store that is away."""
-
-
-class Batch:
-    """What is written together: for each user one write, and the tickets that wait for it."""
-
-    __slots__ = ("decided", "seats", "writes")
-
-    def __init__(self) -> None:
-        self.writes: dict[str, AccountWrite] = {}
-        self.decided: dict[str, list[Decided]] = {}
-        self.seats: dict[str, Seat] = {}
-
-    def write_of(self, seat: Seat, expected_seq: int) -> AccountWrite:
-        """The user's write in this batch, made where it is missing."""
-        write = self.writes.get(seat.user)
-        if write is None:
-            assert seat.account is not None
-            write = self.writes[seat.user] = AccountWrite(seat.account, expected_seq)
-            self.decided[seat.user] = []
-            self.seats[seat.user] = seat
-        return write
-
-    def take_out(self, user: str) -> list[Decided]:
-        """Remove a user from the batch, and return what was decided for it."""
-        self.writes.pop(user, None)
-        self.seats.pop(user, None)
-        return self.decided.pop(user, [])
-
-    def put_in_doubt(self) -> None:
-        """Remember that only the journal knows whether these commands were carried out."""
-        for decisions in self.decided.values():
-            for ticket, _ in decisions:
-                if ticket is not None:
-                    ticket.is_in_doubt = True
-
-    @property
-    def arrived_s(self) -> float | None:
-        """When one of the commands arrived, the first of some user; None where none was sent."""
-        for decisions in self.decided.values():
-            ticket = decisions[0].ticket if decisions else None
-            return None if ticket is None else ticket.arrived_s
-        return None
-
-    def place_of(self, entry: Entry) -> int:
-        """Where an entry stands in the journal among those of the batch, from 0."""
-        lines = in_decision_order(self.writes[user] for user in sorted(self.writes))
-        return [line.entry.command_id for line in lines].index(entry.command_id)
 
 
 class Lane:
@@ -86,6 +43,7 @@ class Lane:
         users for whom nothing was written.
     :param on_undone: called with a batch of which nothing may be believed, once the store is back.
     :param on_fenced: called when another writer has taken the stream: this process must end.
+    :param on_room: called with each seat that waited for room in the open batch.
     """
 
     log = Logger()
@@ -99,6 +57,7 @@ class Lane:
         on_committed: Callable[["Lane", Batch, int, frozenset[str]], None],
         on_undone: Callable[["Lane", Batch], None],
         on_fenced: Callable[[], None],
+        on_room: Callable[[Seat], None],
     ) -> None:
         self.name = name
         self.figures = LaneFigures()
@@ -108,6 +67,8 @@ class Lane:
         self._on_committed = on_committed
         self._on_undone = on_undone
         self._on_fenced = on_fenced
+        self._on_room = on_room
+        self._without_room: deque[Seat] = deque()
         self._stream: Stream | None = None
         self._open = Batch()
         self._in_flight: Batch | None = None
@@ -130,22 +91,40 @@ class Lane:
         in_flight = self._in_flight
         return user in self._open.writes or (in_flight is not None and user in in_flight.writes)
 
+    @property
+    def is_full(self) -> bool:
+        """The open batch should take no more decisions."""
+        return self._open.entries >= ENTRIES_MAX
+
+    def wait_for_room(self, seat: Seat) -> None:
+        """Have `on_room` called with the seat once the open batch has room; once, however often
+        asked.
+        """
+        if not seat.waits_for_room:
+            seat.waits_for_room = True
+            self._without_room.append(seat)
+
     def add(self, seat: Seat, ticket: Ticket | None, entry: Entry, expected_seq: int) -> None:
         """Put a decision into the open batch."""
-        write = self._open.write_of(seat, expected_seq)
-        write.add(entry)
-        seat.recent.append(write.encoded[-1])
-        self._open.decided[seat.user].append(Decided(ticket, entry))
-        self._send_soon()
+        batch = self._open
+        write = batch.writes.get(seat.user) or batch.open_write(seat, expected_seq)
+        batch.entries += 1
+        seat.recent.append(write.add(entry).encoded)
+        if ticket is not None:
+            ticket.entry = entry
+            write.tickets.append(ticket)
+        if self._in_flight is None and self._send_call is None:
+            self._send_soon()
 
     def touch(self, seat: Seat) -> None:
         """Write the account as it is, though no entry changed it."""
         assert seat.account is not None
-        self._open.write_of(seat, seat.account.seq)
+        if seat.user not in self._open.writes:
+            self._open.open_write(seat, seat.account.seq)
         self._send_soon()
 
-    def take_out(self, user: str) -> list[Decided]:
-        """Remove a user from the open batch, and return what was decided for it."""
+    def take_out(self, user: str) -> list[Ticket]:
+        """Remove a user from the open batch, and return the tickets that waited for it."""
         return self._open.take_out(user)
 
     def _send_soon(self) -> None:
@@ -159,11 +138,15 @@ class Lane:
             self._in_flight, self._open = self._open, Batch()
             committing = Deferred.fromCoroutine(self._commit(self._in_flight))
             committing.addErrback(self._broken)
+            while self._without_room and not self.is_full:
+                seat = self._without_room.popleft()
+                seat.waits_for_room = False
+                self._on_room(seat)
 
     async def _commit(self, batch: Batch) -> None:
         assert self._stream is not None
         first_number = self._stream.last_number + 1
-        writes = [batch.writes[user] for user in sorted(batch.writes)]
+        writes = batch.in_user_order()
         sent_s = self._clock.seconds()
         try:
             conflicted = await self._store.commit(self._stream, writes)

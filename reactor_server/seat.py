@@ -5,7 +5,6 @@ them in order.
 """
 
 from collections import deque
-from typing import NamedTuple
 
 from ledger.account import Account
 from ledger.entry import Entry
@@ -28,12 +27,14 @@ class Ticket:
     :ivar older: DISPLAY_SUMMARY: the page of history read for it.
     :ivar positions: DUMPLOG: how far all streams had come when it was asked for.
     :ivar summary: DISPLAY_SUMMARY: the answer, held back until its entry is durable.
+    :ivar entry: what was decided, once it is.
     """
 
     __slots__ = (
         "arrived_s",
         "command",
         "command_id",
+        "entry",
         "is_in_doubt",
         "links",
         "older",
@@ -52,6 +53,7 @@ class Ticket:
         self.older: list[Entry] | None = None
         self.positions: dict[str, Position] | None = None
         self.summary: Summary | None = None
+        self.entry: Entry | None = None
 
     def reply(self, message: Message) -> None:
         """Answer everybody who asked."""
@@ -70,29 +72,35 @@ class Seat:
     """A user's account and queue.
 
     :ivar user: the account's name; empty for everything that no account can be named for.
+    :ivar lane: the place of the user's lane among those of the node.
     :ivar account: None while it is being read.
     :ivar queue: tickets that were not decided yet, in order.
     :ivar tickets: those and the decided ones that wait for the commit, by command id.
     :ivar is_waiting: the first ticket waits for something: the account, a price, a page.
+    :ivar waits_for_room: its queue goes on once the open batch of its lane has room.
     :ivar recent: encoded entries since `recent_after_seq`, newest last; the last few only.
     """
 
     __slots__ = (
         "account",
         "is_waiting",
+        "lane",
         "queue",
         "recent",
         "recent_after_seq",
         "tickets",
         "user",
+        "waits_for_room",
     )
 
-    def __init__(self, user: str) -> None:
+    def __init__(self, user: str, lane: int) -> None:
         self.user = user
+        self.lane = lane
         self.account: Account | None = None
         self.queue: deque[Ticket] = deque()
         self.tickets: dict[bytes, Ticket] = {}
         self.is_waiting = True
+        self.waits_for_room = False
         self.recent: deque[bytes] = deque(maxlen=HISTORY_LINES)
         self.recent_after_seq = 0
 
@@ -113,10 +121,3 @@ class Seat:
         self.recent.clear()
         self.recent_after_seq = account.seq
         self.is_waiting = False
-
-
-class Decided(NamedTuple):
-    """An entry in a batch, and the ticket that waits for it; a lapse has none."""
-
-    ticket: Ticket | None
-    entry: Entry

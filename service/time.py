@@ -47,9 +47,8 @@ class SteadyClock:
         if time_ms > self._floor_ms:
             self._floor_ms = time_ms
 
-    def now_ms(self) -> int:
-        """The time, Unix ms."""
+    def now_ms(self, not_before_ms: int = 0) -> int:
+        """The time, Unix ms; none before the given one, now or later."""
         now_ms = self._base_ms + int(self._clock.seconds() * 1000)
-        if now_ms > self._floor_ms:
-            self._floor_ms = now_ms
+        self._floor_ms = max(self._floor_ms, now_ms, not_before_ms)
         return self._floor_ms

@@ -82,8 +82,7 @@ class Firing:
         await self._settle(users, lambda account: lapse(account, self._now_ms(account)))
 
     def _now_ms(self, account: Account) -> int:
-        self._steady.not_before(account.decided_ms)
-        return self._steady.now_ms()
+        return self._steady.now_ms(account.decided_ms)
 
     async def _settle(self, users: Sequence[str], decide: Callable[[Account], list[Entry]]) -> None:
         async with self._lock:

@@ -10,14 +10,8 @@ from typing import Any
 import msgspec
 
 from ledger.account import Account, PendingOrder, Side, Trigger
-from ledger.store import (
-    AccountWrite,
-    Stream,
-    TriggerName,
-    changed_holdings,
-    in_decision_order,
-)
-from ledger.trigger_changes import changed_trigger
+from ledger.store import Stream
+from ledger.writes import AccountWrite, in_decision_order
 
 encode_pending = msgspec.msgpack.Encoder().encode
 _decode_pending = msgspec.msgpack.Decoder(tuple[list[PendingOrder], list[PendingOrder]]).decode
@@ -118,7 +112,7 @@ def _holding_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
     changed = [
         (write.account.user, symbol, write.account.holdings.get(symbol, 0))
         for write in writes
-        for symbol in sorted(changed_holdings(write))
+        for symbol in sorted(write.symbols)
     ]
     return (
         text_array([user for user, _, _ in changed]),
@@ -128,13 +122,11 @@ def _holding_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
 
 
 def _trigger_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
-    names: list[TriggerName] = []
-    triggers: list[Trigger] = []
-    for write in writes:
-        changed = {name: None for entry in write.entries if (name := changed_trigger(entry))}
-        for name in changed:
-            names.append(name)
-            triggers.append(write.account.triggers(name.side).get(name.symbol, _NO_TRIGGER))
+    changed = [(name, write.account) for write in writes for name in write.triggers]
+    names = [name for name, _ in changed]
+    triggers = [
+        account.triggers(name.side).get(name.symbol, _NO_TRIGGER) for name, account in changed
+    ]
     return (
         text_array([name.user for name in names]),
         text_array([name.symbol for name in names]),
@@ -152,7 +144,7 @@ def _journal_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
     lines = in_decision_order(writes)
     return (
         text_array([line.user for line in lines]),
-        number_array([line.entry.seq for line in lines]),
-        uuid_array([line.entry.command_id for line in lines]),
+        number_array([line.seq for line in lines]),
+        uuid_array([line.command_id for line in lines]),
         bytes_array([line.encoded for line in lines]),
     )

@@ -35,8 +35,8 @@ from ledger.store import (
     StoreUnavailable,
     Stream,
     TriggerName,
-    in_decision_order,
 )
+from ledger.writes import in_decision_order
 from protocol.authentication import Verifier
 
 _FENCED = "DT001"
@@ -277,5 +277,5 @@ class PostgresStore:
 
 def _advance(stream: Stream, write: AccountWrite) -> None:
     """Move our idea of the stream on as apply_batch moved the stored one."""
-    stream.last_number += len(write.entries)
+    stream.last_number += len(write.lines)
     stream.last_ms = max(stream.last_ms, write.account.decided_ms)

@@ -9,7 +9,7 @@ from protocol.errors import Code
 from protocol.messages import Buy
 from protocol.money import INT64_MAX
 from tests.ledger.bench import Bench
-from tests.ledger.teller import Teller, entries_of, state_of, stored_state
+from tests.ledger.teller import Teller, entries_in, entries_of, state_of, stored_state
 
 USER_CHARACTERS = string.ascii_letters + string.digits + "_-.@"
 ODD_TEXT = "a'b\"c\\d\0e,{}%s ä€\U0001f600\n"
@@ -133,7 +133,7 @@ async def the_nameless_account_keeps_whatever_bad_users_wrote(bench: Bench) -> N
     for command_id in (b"a" * 16, b"\xff" * 16):
         assert teller.take(write, bad, command_id=command_id).code is Code.BAD_USER
     await teller.commit(write)
-    assert await entries_of(bench.store(), "") == write.entries
+    assert await entries_of(bench.store(), "") == entries_in(write)
     assert await stored_state(bench.store(), "") == state_of(write.account)
 
 

@@ -2,7 +2,7 @@
 
 from ledger.store import AccountWrite, Fenced, Position
 from tests.ledger.bench import Bench
-from tests.ledger.teller import START_MS, Teller, entries_of, state_of, stored_state
+from tests.ledger.teller import START_MS, Teller, entries_in, entries_of, state_of, stored_state
 
 
 async def a_new_stream_starts_at_nothing(bench: Bench) -> None:
@@ -84,11 +84,11 @@ async def the_entries_of_a_batch_are_numbered_by_their_times(bench: Bench) -> No
     for write, at_ms in ((bob, 0), (ann, 1), (bob, 1), (bob, 2), (ann, 3)):
         teller.now_ms = START_MS + at_ms
         teller.decide(write, "ADD", 1)
-        decided.append(write.encoded[-1])
+        decided.append(write.lines[-1].encoded)
     await teller.commit(ann, bob)
     assert await teller.store.entries_after("node-1", 0, 10) == decided
-    assert await entries_of(teller.store, "ann") == ann.entries
-    assert await entries_of(teller.store, "bob") == bob.entries
+    assert await entries_of(teller.store, "ann") == entries_in(ann)
+    assert await entries_of(teller.store, "bob") == entries_in(bob)
     assert teller.stream.last_ms == START_MS + 3
     assert (await teller.store.positions())["node-1"] == Position(5, START_MS + 3)
 

@@ -2,7 +2,7 @@
 
 from ledger.store import AccountWrite, CommandKnown
 from tests.ledger.bench import Bench
-from tests.ledger.teller import Teller, entries_of, state_of, stored_state
+from tests.ledger.teller import Teller, entries_in, entries_of, state_of, stored_state
 
 
 async def a_stale_version_refuses_only_its_user(bench: Bench) -> None:
@@ -23,7 +23,7 @@ async def a_stale_version_refuses_only_its_user(bench: Bench) -> None:
     for write in (writes[0], *writes[2:]):
         user = write.account.user
         assert await stored_state(one.store, user) == state_of(write.account)
-        assert (await entries_of(one.store, user))[-3:] == write.entries
+        assert (await entries_of(one.store, user))[-3:] == entries_in(write)
 
 
 async def numbers_stay_without_gaps_when_a_user_is_refused(bench: Bench) -> None:
@@ -40,8 +40,8 @@ async def numbers_stay_without_gaps_when_a_user_is_refused(bench: Bench) -> None
     assert await two.numbers() == (5, 5)
     stored = await two.store.entries_after("node-2", 0, 10)
     assert stored == [
-        *writes[0].encoded,
-        *writes[2].encoded,
+        *(line.encoded for line in writes[0].lines),
+        *(line.encoded for line in writes[2].lines),
         *(await two.store.entries_after("node-2", 4, 1)),
     ]
     assert (await two.store.history("bob", 0, 1)) == [added]

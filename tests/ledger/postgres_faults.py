@@ -40,7 +40,7 @@ async def a_writer_killed_within_a_commit_leaves_the_outcome_unknown_and_nothing
     blocker.close()
     again = await Teller.open(teller.store)
     assert again.stream.last_number == 2
-    assert await again.store.entries_by_id([write.entries[0].command_id for write in writes]) == {}
+    assert await again.store.entries_by_id([write.lines[0].command_id for write in writes]) == {}
     assert await stored_state(again.store, "ann") == before
     await again.run("ann", "ADD", 7)
     assert await again.numbers() == (3, 3)

@@ -10,7 +10,7 @@ from itertools import count
 
 from ledger import rules
 from ledger.account import Account, Side
-from ledger.entry import Entry
+from ledger.entry import Entry, decode_entry
 from ledger.store import AccountWrite, Store, Stream
 from protocol.messages import COMMANDS, Command
 from protocol.quote import Quote
@@ -110,6 +110,11 @@ async def stored_state(store: Store, user: str) -> dict[str, object]:
     """All that is stored of an account, as it is stored."""
     account = (await store.load([user]))[user]
     return {name: getattr(account, name) for name in Account.__slots__}
+
+
+def entries_in(write: AccountWrite) -> list[Entry]:
+    """The entries that a write will bring into the journal, oldest first."""
+    return [decode_entry(line.encoded) for line in write.lines]
 
 
 async def entries_of(store: Store, user: str) -> Sequence[Entry]:

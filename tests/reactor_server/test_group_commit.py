@@ -4,8 +4,10 @@ from zlib import crc32
 
 from protocol.errors import Code
 from protocol.messages import Error
+from reactor_server.lane import ENTRIES_MAX
 from tests.reactor_server.customer import Customer
 from tests.reactor_server.house import House, Node
+from tests.reactor_server.unsteady_store import Fate
 
 LANES = 2
 
@@ -73,6 +75,31 @@ class TestBatches:
         house.turn()
         assert journalled(node) == [["ann", "bob"]]
         assert len(node.store.batches[0]["bob"]) == 2
+
+    def test_one_takes_no_more_than_its_limit_and_the_rest_goes_on_in_order(
+        self, house: House
+    ) -> None:
+        node = house.node()
+        node.store.commits.shut()
+        node.ask("ADD", "eve", 1)
+        users = [f"user{n % 7}" for n in range(2 * ENTRIES_MAX + 1)]
+        asked = [node.send("ADD", user, 100 + n) for n, user in enumerate(users)]
+        node.store.commits.open()
+        house.turn()
+        sizes = [sum(map(len, batch.values())) for batch in node.store.batches]
+        assert sizes == [1, ENTRIES_MAX, ENTRIES_MAX, 1]
+        for user in set(users):
+            mine = [each for each, name in zip(asked, users, strict=True) if name == user]
+            assert [each.receipt.seq for each in mine] == list(range(1, len(mine) + 1))
+
+    def test_one_that_is_full_is_taken_back_whole_and_what_waited_follows(
+        self, house: House
+    ) -> None:
+        node = house.node()
+        asked = [node.send("ADD", "ann", 1) for _ in range(ENTRIES_MAX + 5)]
+        node.store.fates = [Fate.LOST]
+        house.pass_time(5)
+        assert [each.receipt.seq for each in asked] == list(range(1, ENTRIES_MAX + 6))
 
     def test_one_is_in_flight_and_what_comes_meanwhile_is_the_next(self, house: House) -> None:
         node = house.node()

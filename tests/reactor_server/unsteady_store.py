@@ -21,6 +21,7 @@ from ledger.store import (
     StoreUnavailable,
     Stream,
 )
+from tests.ledger.teller import entries_in
 
 
 class Fate(Enum):
@@ -106,7 +107,7 @@ class UnsteadyStore(MemoryStore):
 
     async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> frozenset[str]:
         leaving = [_copy_of(write) for write in writes]
-        self.batches.append({write.account.user: write.entries for write in leaving})
+        self.batches.append({write.account.user: entries_in(write) for write in leaving})
         fate = self.fates.pop(0) if self.fates else Fate.WRITTEN
         await self.commits.passed()
         await self._ask("commit")
@@ -155,6 +156,7 @@ class UnsteadyStore(MemoryStore):
 
 def _copy_of(write: AccountWrite) -> AccountWrite:
     leaving = AccountWrite(copy_account(write.account), write.expected_seq)
-    leaving.entries = list(write.entries)
-    leaving.encoded = list(write.encoded)
+    leaving.lines = list(write.lines)
+    leaving.symbols = set(write.symbols)
+    leaving.triggers = dict(write.triggers)
     return leaving

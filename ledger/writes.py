@@ -1,0 +1,70 @@
+"""What a transaction writes: the new state of some accounts, and the journal entries behind it.
+
+Imports `protocol` and the account's own types; used by stores and by whoever writes through them.
+"""
+
+from collections.abc import Iterable
+from itertools import chain
+from operator import attrgetter
+
+from msgspec import Struct
+
+from ledger.account import Account, TriggerName
+from ledger.entry import Entry, encode_entry
+from ledger.trigger_changes import changed_trigger
+
+
+class JournalLine(Struct, frozen=True, gc=False):
+    """An entry as it goes into the journal; `user` is the account's name."""
+
+    user: str
+    seq: int
+    command_id: bytes
+    decided_ms: int
+    encoded: bytes
+
+
+class AccountWrite:
+    """The new state of one account, and the entries that led to it.
+
+    The account is read when the batch leaves; until then more entries may join.
+
+    :ivar expected_seq: the version of the stored account on which the entries were decided.
+    :ivar lines: the entries, oldest first.
+    :ivar symbols: the stocks whose free shares the entries changed.
+    :ivar triggers: the triggers that they set, armed, cancelled or fired, in that order.
+    """
+
+    __slots__ = ("account", "expected_seq", "lines", "symbols", "triggers")
+
+    def __init__(self, account: Account, expected_seq: int) -> None:
+        self.account = account
+        self.expected_seq = expected_seq
+        self.lines: list[JournalLine] = []
+        self.symbols: set[str] = set()
+        self.triggers: dict[TriggerName, None] = {}
+
+    def add(self, entry: Entry) -> JournalLine:
+        """Let an entry join the write."""
+        line = JournalLine(
+            self.account.user, entry.seq, entry.command_id, entry.decided_ms, encode_entry(entry)
+        )
+        self.lines.append(line)
+        for movement in entry.movements:
+            if movement.holding:
+                self.symbols.add(movement.symbol)
+        trigger = changed_trigger(entry)
+        if trigger is not None:
+            self.triggers[trigger] = None
+        return line
+
+
+_decided_ms = attrgetter("decided_ms")
+
+
+def in_decision_order(writes: Iterable[AccountWrite]) -> list[JournalLine]:
+    """The journal lines of a batch in the order in which they are numbered: that of their times.
+
+    So the times of a stream never go back, whatever users its entries are about.
+    """
+    return sorted(chain.from_iterable(write.lines for write in writes), key=_decided_ms)
