@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint up clean
+.PHONY: demo test lint bench bench-long up clean
 
 demo: $(READY)
 	$(BIN)/daytrade demo
@@ -16,6 +16,13 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/daytrade bench
+
+# Rounds long enough for checkpoints and vacuum: about half an hour.
+bench-long: $(READY)
+	$(BIN)/daytrade bench --rounds 1 --seconds 300 --pgbench-seconds 60 --no-verify
 
 up: $(READY)
 	$(BIN)/daytrade up

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from benchmarks.command import bench
 from daytrade.audit_commands import audit
 from daytrade.data_directory import DataDirectory, TemporaryDataDirectory
 from daytrade.demo import demonstrate
@@ -31,6 +32,7 @@ def main() -> None:
 
 main.add_command(workload)
 main.add_command(audit)
+main.add_command(bench)
 
 
 @main.command()
@@ -127,3 +129,7 @@ def checked_delay(text: str) -> str:
 def demo() -> None:
     """Start everything, play a workload, and prove that the log tells what the ledger holds."""
     sys.exit(run(demonstrate))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""A benchmark client's connection to one node: logged in through `protocol`, then bare bytes.
+
+Used by `benchmarks.client`. It blocks during the log-in only.
+"""
+
+import socket
+from collections.abc import Callable
+
+from protocol.authentication import ClientLogIn
+from protocol.codec import encode_body
+from protocol.connection import Connection, Unreadable, hello
+from protocol.fields import NO_ID
+from protocol.framing import FrameReader, encode_frame
+from protocol.messages import Error, LoggedIn, LogInChallenge, Message, Ping, Pong, Welcome
+from protocol.states import Role
+
+_LOG_IN_ID = b"log-in".ljust(16, b"\0")
+_RECEIVE_BYTES = 1 << 18
+_LOG_IN_S_MAX = 10.0
+
+
+class LogInRefused(Exception):
+    """The node did not let the client in; the message says why."""
+
+
+class Session:
+    """One connection; what is queued leaves with `flush`."""
+
+    def __init__(self, address: str, name: str, password: str) -> None:
+        """Connect to `tcp:HOST:PORT` and log in; raises `LogInRefused` and `OSError`."""
+        _, host, port = address.split(":")
+        self.socket = socket.create_connection((host, int(port)), _LOG_IN_S_MAX)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._log_in(name, password)
+        self.socket.setblocking(False)
+        self._reader = FrameReader()
+        self._queue: list[bytes] = []
+        self._unsent = b""
+
+    def _log_in(self, name: str, password: str) -> None:
+        connection = Connection(Role.CLIENT)
+        exchange = ClientLogIn(name, password)
+        self.socket.sendall(connection.send(hello("daytrade bench"), NO_ID))
+        while True:
+            for _, message in connection.receive(self.socket.recv(_RECEIVE_BYTES)):
+                answer = _log_in_answer(exchange, message)
+                if answer is None:
+                    return
+                self.socket.sendall(connection.send(answer, _LOG_IN_ID))
+
+    def queue(self, frame: bytes) -> None:
+        """Let bytes leave with the next `flush`."""
+        self._queue.append(frame)
+
+    def flush(self) -> bool:
+        """Send what can be sent; returns whether nothing is left."""
+        data = self._unsent + b"".join(self._queue)
+        self._queue.clear()
+        try:
+            sent = self.socket.send(data) if data else 0
+        except BlockingIOError:
+            sent = 0
+        self._unsent = data[sent:]
+        return not self._unsent
+
+    def receive(self, take: Callable[[int, bytes], None]) -> None:
+        """Hand kind and id of each frame that has come to `take`; raises `ConnectionError`."""
+        data = self.socket.recv(_RECEIVE_BYTES)
+        if not data:
+            raise ConnectionError("the node has closed the connection")
+        for kind, request_id, _ in self._reader.feed(data):
+            if kind == Ping.KIND:
+                self.queue(encode_frame(Pong.KIND, request_id, encode_body(Pong())))
+            else:
+                take(kind, request_id)
+
+    def close(self) -> None:
+        """End the connection."""
+        self.socket.close()
+
+
+def _log_in_answer(exchange: ClientLogIn, message: Message | Unreadable) -> Message | None:
+    """What the client says next; None once it is logged in."""
+    if isinstance(message, Welcome):
+        return exchange.first()
+    if isinstance(message, LogInChallenge):
+        return exchange.prove(message)
+    if isinstance(message, LoggedIn):
+        exchange.finish(message)
+        return None
+    raise LogInRefused(message.message if isinstance(message, Error) else str(message))
