@@ -18,6 +18,7 @@ from daytrade.running import run
 from daytrade.stack import LocalStack, client_endpoint
 from daytrade.stack_services import StackSettings
 from daytrade.workload_commands import workload
+from protocol.authentication import AccessRole
 from quote_proxy.delays import parse_delay
 
 BASE_PORT = 12_100
@@ -59,6 +60,10 @@ main.add_command(bench)
     "--metrics-port", type=click.IntRange(0, 32_000),
     help="The first port for Prometheus; the services follow.  [default: --port plus 50; 0: none]",
 )  # fmt: skip
+@click.option(
+    "--web-clients", type=click.IntRange(0, 16), default=1, show_default=True,
+    help="Web clients, each at an address of its own.",
+)  # fmt: skip
 def up(
     data: Path | None,
     nodes: int,
@@ -67,6 +72,7 @@ def up(
     legacy_delay: str,
     port: int,
     metrics_port: int | None,
+    web_clients: int,
 ) -> None:
     """Run the stack until it is stopped with Ctrl-C."""
     settings = StackSettings(
@@ -77,6 +83,7 @@ def up(
         base_port=port,
         metrics_port=port + METRICS_OFFSET if metrics_port is None else metrics_port or None,
         trigger_services=2,
+        web_clients=web_clients,
     )
     sys.exit(run(lambda reactor: _up(reactor, data, settings)))
 
@@ -113,6 +120,11 @@ def _addresses(stack: LocalStack, directory: DataDirectory) -> str:
     lines.append(f"{'Postgres':<16} {stack.dsn}")
     lines.append(f"{'passwords':<16} {directory.secrets_dir}")
     lines.append(f"{'logs':<16} {directory.logs_dir}")
+    for name, address in stack.addresses.web.items():
+        lines.append(f"{name:<16} {address.replace('tcp:', 'http://', 1)}")
+    if stack.is_new and stack.addresses.web:
+        password = stack.credential(AccessRole.ADMINISTRATOR).password
+        lines.append(f"{'administrator':<16} {password}  (the password, told only this once)")
     return "\n".join([*lines, "ready; Ctrl-C stops everything"])
 
 

@@ -32,6 +32,8 @@ from ledger.postgres.migrate import SchemaError, migrate
 from ledger.postgres.store import PostgresStore
 from protocol.authentication import AccessRole, make_verifier
 from service.credentials import Credential, read_credential, write_accept_file
+from service.time import wall_ms
+from web.passwords import hash_password, strong_hasher
 
 POSTGRES_GRACE_S = 30.0
 
@@ -40,6 +42,7 @@ class LocalStack:
     """One stack on an open data directory.
 
     :ivar addresses: where its parts listen.
+    :ivar is_new: nobody could know the administrator's password before.
     :param on_exit: called when a part ends by itself; it is started again.
     """
 
@@ -59,6 +62,7 @@ class LocalStack:
         self._service_group: ProcessGroup | None = None
         self._store: PostgresStore | None = None
         self.addresses = addresses_for(settings)
+        self.is_new = False
         self.dsn = settings.database or ""
 
     # Start and stop.
@@ -123,6 +127,7 @@ class LocalStack:
             with connection, connection.cursor() as cursor:
                 for role in (AccessRole.WORKLOAD, AccessRole.ADMINISTRATOR):
                     _accept(cursor, self.credential(role))
+                self.is_new = _accept_on_web(cursor, self.credential(AccessRole.ADMINISTRATOR))
         except (SchemaError, psycopg2.Error) as error:
             raise StackError(f"the ledger cannot be prepared: {str(error).strip()}") from None
         finally:
@@ -188,3 +193,16 @@ def _accept(cursor: Any, credential: Credential) -> None:
         "INSERT INTO credential VALUES (%s, %s) ON CONFLICT (name) DO NOTHING",
         [credential.name, msgspec.json.encode(verifier).decode()],
     )
+
+
+def _accept_on_web(cursor: Any, credential: Credential) -> bool:
+    """Let the administrator log in on the web; False where that was so already."""
+    cursor.execute("SELECT 1 FROM web_user WHERE name = %s", [credential.name])
+    if cursor.fetchone() is not None:
+        return False
+    password_hash = hash_password(strong_hasher(), credential.password)
+    cursor.execute(
+        "INSERT INTO web_user VALUES (%s, %s, %s, %s, false)",
+        [credential.name, password_hash, credential.role.value, wall_ms()],
+    )
+    return True

@@ -34,6 +34,7 @@ class StackSettings(Struct, frozen=True):
     :ivar price_step_s: how long the double's prices stay as they are.
     :ivar proxies: quote proxies, which share the symbols among them.
     :ivar trigger_services: one is active, the others stand by.
+    :ivar web_clients: web clients, each with a port of its own.
     :ivar base_port: the first node's port, from which the others follow; None: free ones.
     :ivar metrics_port: the first port for figures, from which the others follow; None: no figures.
     """
@@ -47,6 +48,7 @@ class StackSettings(Struct, frozen=True):
     lanes: int = 2
     proxies: int = 1
     trigger_services: int = 1
+    web_clients: int = 0
     base_port: int | None = None
     metrics_port: int | None = None
 
@@ -63,6 +65,7 @@ class StackAddresses(Struct, frozen=True):
     quotes: dict[str, str]
     legacy: str
     control: str | None
+    web: dict[str, str]
     metrics: dict[str, str] = {}
 
 
@@ -75,6 +78,7 @@ def addresses_for(settings: StackSettings) -> StackAddresses:
         {f"quotes-{number + 1}": next(ports) for number in range(settings.proxies)},
         settings.legacy or next(ports),
         None if settings.legacy else next(ports),
+        {f"web-{number + 1}": next(ports) for number in range(settings.web_clients)},
         _metrics_addresses(settings),
     )
 
@@ -88,6 +92,7 @@ def _metrics_addresses(settings: StackSettings) -> dict[str, str]:
         *(f"quotes-{number + 1}" for number in range(settings.proxies)),
         *(f"triggers-{number + 1}" for number in range(settings.trigger_services)),
         *(f"node-{number + 1}" for number in range(settings.nodes)),
+        *(f"web-{number + 1}" for number in range(settings.web_clients)),
     ]
     return {
         name: f"tcp:127.0.0.1:{settings.metrics_port + number}" for number, name in enumerate(names)
@@ -137,7 +142,8 @@ class StackServices:
         processes += [self._quote_proxy(name, at) for name, at in addresses.quotes.items()]
         for number in range(self._settings.trigger_services):
             processes.append(self._triggers(f"triggers-{number + 1}"))
-        return processes + [self._node(name, at) for name, at in addresses.nodes.items()]
+        processes += [self._node(name, at) for name, at in addresses.nodes.items()]
+        return processes + [self._web_client(name, at) for name, at in addresses.web.items()]
 
     def _legacy_double(self, control: str) -> SupervisedProcess:
         return self._service(
@@ -183,10 +189,25 @@ class StackServices:
             ("--lanes", str(self._settings.lanes)),
         )
 
+    def _web_client(self, name: str, address: str) -> SupervisedProcess:
+        nodes = ",".join(f"{node}={at}" for node, at in self._addresses.nodes.items())
+        return self._service(
+            name,
+            "trade-web",
+            ("--name", name, "--listen", listening(address), "--database", self._dsn),
+            ("--nodes", nodes, "--credential", self._credential(AccessRole.WORKLOAD)),
+            ("--administrator", self._credential(AccessRole.ADMINISTRATOR)),
+            ("--audit", self._addresses.audit),
+            ("--audit-credential", self._credential(AccessRole.NODE)),
+        )
+
+    def _credential(self, role: AccessRole) -> str:
+        return str(self._directory.credentials_path(role.value))
+
     @property
     def _to_audit(self) -> tuple[str, ...]:
-        credential = self._directory.credentials_path(AccessRole.NODE.value)
-        return "--audit", self._addresses.audit, "--credential", str(credential)
+        credential = self._credential(AccessRole.NODE)
+        return "--audit", self._addresses.audit, "--credential", credential
 
     @property
     def _to_prices(self) -> tuple[str, ...]:

@@ -58,7 +58,13 @@ class Code(IntEnum):
     LOGIN_FAILED = 6001
     NOT_PERMITTED = 6002
     TOO_MANY_OUTSTANDING = 6003
+    SLOW_DOWN = 6004
     TOO_MANY_WATCHES = 6006
+
+    # 61xx: users of the web.
+    NAME_TAKEN = 6101
+    BAD_PASSWORD = 6102
+    FORGED_REQUEST = 6103
 
     # 9xxx: our own trouble. Never journalled; the command may be sent again.
     INTERNAL = 9001

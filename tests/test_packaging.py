@@ -20,7 +20,14 @@ from tests.source_tree import PACKAGES, ROOT
 
 TWISTD_HELP = "from twisted.scripts.twistd import run; run()"
 
-OURS = {"trade-server", "trade-triggers", "trade-quotes", "trade-audit", "legacy-quotes"}
+OURS = {
+    "legacy-quotes",
+    "trade-audit",
+    "trade-quotes",
+    "trade-server",
+    "trade-triggers",
+    "trade-web",
+}
 TWISTEDS_OWN = {"conch", "dns", "ftp", "inetd", "procmon", "socks", "web", "words"}
 
 LOAD_ALL = """

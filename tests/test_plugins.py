@@ -18,7 +18,7 @@ from service.credentials import Credential, write_accept_file
 from service.daemon import DaemonOptions, Watch
 from service.ordered import Step
 from tests.source_tree import ROOT
-from twistd_plugins import trade_audit, trade_quotes, trade_server, trade_triggers
+from twistd_plugins import trade_audit, trade_quotes, trade_server, trade_triggers, trade_web
 
 NODE = Credential("node", "secret", AccessRole.NODE)
 
@@ -43,6 +43,10 @@ class Words:
             "trade-quotes": ("--accept", str(accept), "--credential", str(credential)),
             "trade-server": ledger,
             "trade-triggers": ledger,
+            "trade-web": (
+                *("--nodes", "node-1=tcp:127.0.0.1:12100", "--audit-credential", str(credential)),
+                *ledger,
+            ),
         }
 
     def options(self, name: str, *more: str) -> DaemonOptions:
@@ -68,7 +72,15 @@ def test_each_module_that_makes_a_service_has_its_drop_in(words: Words) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["legacy-quotes", "trade-audit", "trade-quotes", "trade-server", "trade-triggers"]
+    "name",
+    [
+        "legacy-quotes",
+        "trade-audit",
+        "trade-quotes",
+        "trade-server",
+        "trade-triggers",
+        "trade-web",
+    ],
 )
 def test_a_service_is_built_from_its_options_and_begins_nothing_yet(
     words: Words, name: str
@@ -91,6 +103,10 @@ def test_a_service_is_built_from_its_options_and_begins_nothing_yet(
         ("trade-server", "--credential"),
         ("trade-triggers", "--database"),
         ("trade-triggers", "--credential"),
+        ("trade-web", "--nodes"),
+        ("trade-web", "--database"),
+        ("trade-web", "--credential"),
+        ("trade-web", "--audit-credential"),
     ],
 )
 def test_what_must_be_given_is_missed_by_name(words: Words, name: str, missing: str) -> None:
@@ -114,6 +130,8 @@ ENDPOINTS = [
     ("trade-server", "audit"),
     ("trade-triggers", "legacy"),
     ("trade-triggers", "audit"),
+    ("trade-web", "listen"),
+    ("trade-web", "audit"),
 ]
 
 
@@ -141,6 +159,8 @@ def test_any_kind_of_endpoint_may_be_given(words: Words, name: str, option: str)
         ("trade-server", "lanes", "17"),
         ("trade-server", "lanes", "two"),
         ("trade-server", "lanes", "1.5"),
+        ("trade-web", "idle", "0"),
+        ("trade-web", "idle", "never"),
         ("legacy-quotes", "step", "0"),
         ("legacy-quotes", "step", "nan"),
         ("legacy-quotes", "step", "86401"),
@@ -193,6 +213,11 @@ def test_a_file_that_cannot_be_used_is_refused_by_name(
             trade_quotes,
             "trade-quotes",
             ["port", "sessions", "last audit records", "audit records"],
+        ),
+        (
+            trade_web,
+            "trade-web",
+            ["port", "web", "threads", "last security events", "security log", "store"],
         ),
         (trade_audit, "trade-audit", ["port", "requests", "connections", "log", "threads"]),
     ],
