@@ -13,11 +13,16 @@ import msgspec
 from msgspec import Struct
 
 from audit import layout
+from audit.batch_users import pack_users
 from audit.chain import Link, RowKind
 from audit.fitness import BadEntries, understand_entries, understand_events
 from audit.security import SecurityEvent, is_security_stream
 from ledger.entry import Cause, Entry
 from protocol.errors import Code, TradeError
+
+Hit = tuple[str, int, str]
+
+_USED_HITS_MAX = 50_000
 
 pack = msgspec.msgpack.Encoder().encode
 unpack_entries = msgspec.msgpack.Decoder(list[bytes]).decode
@@ -58,6 +63,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         """Open the file, made new if there is none; raises `sqlite3.Error`."""
+        self._used_hits: set[Hit] = set()
         try:
             self._connection = connect(path)
             layout.prepare(self._connection)
@@ -87,6 +93,7 @@ class Database:
             self._connection.execute("COMMIT")
         except BaseException:
             self._link = before
+            self._used_hits.clear()
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
@@ -147,10 +154,9 @@ class Database:
                 *(*times_ms, content, pack(bearers)),
             ),
         )
-        users = sorted({entry.user for entry in entries})
-        self._connection.executemany(
-            "INSERT INTO batch_user VALUES (?, ?, ?)",
-            [(user, stream, first_number) for user in users],
+        self._connection.execute(
+            "INSERT INTO batch_users VALUES (?, ?)",
+            (self._link.number, pack_users({entry.user for entry in entries})),
         )
 
     def _insert_events(
@@ -181,6 +187,8 @@ class Database:
         An entry that used the price takes it over from one that only tells the hit.
         """
         assert entry.quote is not None
+        if entry.quote.hit in self._used_hits:
+            return False
         is_unused = entry.cause is Cause.HIT
         execute = self._connection.execute
         bearer = execute(
@@ -188,6 +196,8 @@ class Database:
             " WHERE symbol = ? AND quoted_ms = ? AND cryptokey = ?",
             entry.quote.hit,
         ).fetchone()
+        if not is_unused or (bearer is not None and not bearer[3]):
+            self._remember_used(entry.quote.hit)
         if bearer is not None and (is_unused or not bearer[3]):
             return False
         if bearer is not None:
@@ -197,6 +207,12 @@ class Database:
             (*entry.quote.hit, stream, first_number, place, is_unused),
         )
         return True
+
+    def _remember_used(self, hit: Hit) -> None:
+        """Most prices are used by many entries: only the first must ask who bears the hit."""
+        if len(self._used_hits) >= _USED_HITS_MAX:
+            self._used_hits.clear()
+        self._used_hits.add(hit)
 
     def _relieve(self, stream: int, first_number: int, place: int) -> None:
         """Let an entry bear its hit no more."""

@@ -6,9 +6,10 @@ Used by `audit.database`.
 import secrets
 import sqlite3
 
+from audit.batch_users import pack_users
 from audit.chain import Link, RowKind, first_link
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
 LOG_ID_BYTES = 16
 
 _V1 = """
@@ -65,6 +66,14 @@ CREATE TABLE security (
 """
 
 
+_V3 = """
+CREATE TABLE batch_users (
+    batch INTEGER PRIMARY KEY REFERENCES batch,
+    users BLOB NOT NULL                     -- who has entries in it, see audit/batch_users.py
+) STRICT;
+"""
+
+
 def prepare(connection: sqlite3.Connection) -> None:
     """Give a new file its tables, and an older one those that it lacks, in one transaction.
 
@@ -73,15 +82,18 @@ def prepare(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, 1, LAYOUT_VERSION):
+        if version not in range(LAYOUT_VERSION + 1):
             raise sqlite3.DatabaseError(
                 f"its layout is {version}, this version knows {LAYOUT_VERSION}: use a newer one"
             )
         if version == 0:
             _create(connection, _V1)
-        if version < LAYOUT_VERSION:
+        if version < 2:
             _create(connection, _V2)
             _begin_chain(connection)
+        if version < LAYOUT_VERSION:
+            _create(connection, _V3)
+            _pack_users(connection)
             connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
@@ -119,3 +131,15 @@ def _begin_chain(connection: sqlite3.Connection) -> None:
     for stream, first_number, entries in rows:
         link = link.followed_by(RowKind.BATCH, stream, first_number, entries)
         connection.execute("INSERT INTO link VALUES (?, ?)", (link.number, link.digest))
+
+
+def _pack_users(connection: sqlite3.Connection) -> None:
+    """Tell the users of each batch in one row, where an older version had a row for each."""
+    batches = connection.execute("SELECT id, stream, first_number FROM batch").fetchall()
+    for batch, *place in batches:
+        users = connection.execute(
+            "SELECT user FROM batch_user WHERE stream = ? AND first_number = ?", place
+        )
+        packed = pack_users({user for (user,) in users})
+        connection.execute("INSERT INTO batch_users VALUES (?, ?)", (batch, packed))
+    connection.execute("DROP TABLE batch_user")

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from audit.batch_users import may_hold
 from audit.database import connect, unpack_bearers, unpack_entries
 from audit.records import is_hit_stream
 from audit.security import SecurityEvent, decode_event, is_security_stream
@@ -39,16 +40,14 @@ class _Owner(Struct, frozen=True, gc=False, array_like=True):
     user: str
 
 
-_NEXT_BATCH = """
-SELECT first_number, entries, bearers FROM batch
-WHERE stream = :stream AND first_number > :after
-ORDER BY first_number LIMIT 1
+_FIRST_NUMBERS = """
+SELECT first_number, x'' FROM batch WHERE stream = ? AND first_number <= ? ORDER BY first_number
 """
-_NEXT_BATCH_OF_USER = """
-SELECT first_number, entries, bearers FROM batch_user JOIN batch USING (stream, first_number)
-WHERE user = :user AND stream = :stream AND first_number > :after
-ORDER BY first_number LIMIT 1
+_WITH_USERS = """
+SELECT first_number, users FROM batch JOIN batch_users ON batch = id
+WHERE stream = ? AND first_number <= ? ORDER BY first_number
 """
+_BATCH = "SELECT entries, bearers FROM batch WHERE stream = ? AND first_number = ?"
 
 _owner_of = msgspec.msgpack.Decoder(_Owner).decode
 
@@ -122,11 +121,9 @@ class _StreamReader:
         return StoredEntry(self._name, number, entry, bears_hit and not is_other)
 
     def _batches(self, user: str) -> Iterator[tuple[int, list[bytes], frozenset[int]]]:
-        following = _NEXT_BATCH_OF_USER if user else _NEXT_BATCH
-        place = {"user": user, "stream": self._stream, "after": 0}
-        while row := self._connection.execute(following, place).fetchone():
-            first_number, entries, bearers = row
-            if first_number > self._limit:
-                break
-            yield first_number, unpack_entries(entries), unpack_bearers(bearers)
-            place["after"] = first_number
+        execute = self._connection.execute
+        which = _WITH_USERS if user else _FIRST_NUMBERS
+        for first_number, users in execute(which, (self._stream, self._limit)):
+            if not user or may_hold(users, user):
+                entries, bearers = execute(_BATCH, (self._stream, first_number)).fetchone()
+                yield first_number, unpack_entries(entries), unpack_bearers(bearers)

@@ -7,8 +7,9 @@ import pytest
 
 from audit import layout
 from audit.chain import Link, RowKind, first_link
-from audit.database import Addition, Database, connect, pack
+from audit.database import Addition, Database, connect, pack, unpack_entries
 from audit.reading import read_entries
+from ledger.entry import decode_entry
 from tests.audit.journal import journal, plain_entries
 
 
@@ -19,10 +20,19 @@ def path(tmp_path: Path) -> Path:
 
 
 def make_version_1(path: Path) -> None:
-    """Take from a file what layout 2 has added."""
+    """Take from a file what later layouts have added, and give it back what they have replaced."""
     with sqlite3.connect(path) as connection:
-        for table in ("log", "link", "security"):
+        for table in ("log", "link", "security", "batch_users"):
             connection.execute(f"DROP TABLE {table}")
+        connection.execute(
+            "CREATE TABLE batch_user (user TEXT, stream INTEGER, first_number INTEGER)"
+        )
+        for stream, first_number, entries in connection.execute(
+            "SELECT stream, first_number, entries FROM batch"
+        ).fetchall():
+            for user in {decode_entry(entry).user for entry in unpack_entries(entries)}:
+                row = (user, stream, first_number)
+                connection.execute("INSERT INTO batch_user VALUES (?, ?, ?)", row)
         connection.execute("PRAGMA user_version = 1")
 
 
@@ -32,11 +42,14 @@ def test_a_file_of_layout_1_is_chained_in_place_and_read_as_before(path: Path) -
     database.add([Addition("a/0", 1, made.encoded), Addition("b/0", 1, plain_entries(1, 2))])
     database.close()
     before = list(read_entries(path))
+    user = before[0].entry.user
+    of_user = list(read_entries(path, user))
     make_version_1(path)
     database = Database(path)
     assert database.add([Addition("b/0", 3, plain_entries(3, 3))]) == [3]
     assert database.link.number == 3
     assert len(list(read_entries(path))) == len(before) + 1
+    assert list(read_entries(path, user)) == of_user
     with connect(path) as connection:
         link = first_link(layout.log_id(connection))
     for stream, first, entries in (
@@ -61,7 +74,7 @@ def test_what_was_rolled_back_is_not_in_the_chain(path: Path) -> None:
     database.add([Addition("a/0", 1, plain_entries(1, 2))])
     link = database.link
     with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE batch_user")
+        connection.execute("DROP TABLE batch_users")
     with pytest.raises(sqlite3.Error):
         database.add([Addition("a/0", 3, plain_entries(3, 3))])
     assert database.link == link

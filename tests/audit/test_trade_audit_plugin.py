@@ -170,4 +170,4 @@ def test_a_daemon_that_cannot_open_its_log_ends_with_an_error(
 ) -> None:
     with DaemonProcess(tmp_path / "no" / "such" / "folder", accept, port) as daemon:
         assert daemon.process.wait(PATIENCE_S) != 0
-    assert "audit cannot start: log: unable to open database file" in daemon.output
+    assert "cannot be used: unable to open database file" in daemon.output
