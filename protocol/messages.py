@@ -369,11 +369,15 @@ class AccountChanged(Message):
 
 @message(0x40)
 class GetPrice(Message):
-    """Asks for a price that may decide a trade, in the name of a user and for its command."""
+    """Asks for a price that may decide a trade, in the name of a user and for its command.
+
+    `ahead` says that the asker holds one that is about to lapse: it wants the next one.
+    """
 
     user: Text
     symbol: Text
     transaction_num: TransactionNum
+    ahead: bool = False
 
 
 @message(0x41)

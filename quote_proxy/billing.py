@@ -21,8 +21,10 @@ class BilledSource:
         self._legacy = legacy
         self._on_hit = on_hit
 
-    def fetch(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
-        """See `QuoteSource`."""
+    def fetch(
+        self, symbol: str, user: str, transaction_num: int = 1, *, ahead: bool = False
+    ) -> Deferred[Quote]:
+        """See `QuoteSource`; the legacy server's next answer is always a new price."""
         fetching = self._legacy.fetch(symbol, user)
         return fetching.addCallback(self._billed, transaction_num)
 

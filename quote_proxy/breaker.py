@@ -35,13 +35,15 @@ class Breaker:
         self._probe_after_s = 0.0
         self.is_open = False
 
-    def fetch(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
+    def fetch(
+        self, symbol: str, user: str, transaction_num: int = 1, *, ahead: bool = False
+    ) -> Deferred[Quote]:
         """See `QuoteSource`; fails at once with Refusal.OUTAGE while the circuit is open."""
         if self.is_open:
             if self._clock.seconds() < self._probe_after_s:
                 return fail(QuoteUnavailable(Refusal.OUTAGE))
             self._probe_after_s = self._clock.seconds() + PROBE_EVERY_S
-        fetching = self._source.fetch(symbol, user, transaction_num)
+        fetching = self._source.fetch(symbol, user, transaction_num, ahead=ahead)
         return fetching.addCallbacks(self._answered, self._failed)
 
     def _answered(self, quote: Quote) -> Quote:

@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from protocol.quote import QUOTE_TTL_MS, Quote
+from quote_proxy.ahead import PAUSE_S, AheadPolicy, moved_bp
 from quote_proxy.source import HeldQuote, QuoteSource, QuoteUnavailable, Refusal
 
 SYMBOLS_MAX = 20_000
@@ -25,9 +26,22 @@ SYMBOLS_MAX = 20_000
 _Waiters = OrderedDict[Deferred[Quote], None]
 
 
-class _Held(Struct, frozen=True, gc=False):
+class _Held(Struct, gc=False):
+    """A price, and what is known of the demand for it.
+
+    :ivar quiet_until_s: until then the price is given out without another thought.
+    :ivar asks: how often it was given out.
+    :ivar moved_bp: how far it had moved from the one before.
+    :ivar ahead_s: it is not fetched anew before this.
+    """
+
     quote: Quote
     usable_until_s: float
+    quiet_until_s: float
+    jitter_s: float
+    moved_bp: int = 0
+    asks: int = 0
+    ahead_s: float = 0.0
 
 
 class CacheCounters:
@@ -54,6 +68,7 @@ class QuoteCache:
     :param clock: validity is kept on `clock.seconds()`, which must be monotonic.
     :param wall_ms: Unix ms now; read once per price, when it comes in, to tell how old it is.
     :param symbols_max: the price held longest makes room for one too many.
+    :param ahead: which prices are fetched anew before they lapse; None: none are.
     :param margin_s: a price that lapses within this is not given out: what it decides is to be
         committed while it may still be used.
     :ivar on_new: called with each price that comes in, before those who wait for it.
@@ -71,6 +86,7 @@ class QuoteCache:
         ttl_s: float = QUOTE_TTL_MS / 1000,
         symbols_max: int = SYMBOLS_MAX,
         margin_s: float = 0.0,
+        ahead: AheadPolicy | None = None,
     ) -> None:
         self.counters = CacheCounters()
         self._source = source
@@ -79,21 +95,39 @@ class QuoteCache:
         self._ttl_ms = round(ttl_s * 1000)
         self._symbols_max = symbols_max
         self._margin_s = margin_s
+        self._ahead = ahead
         self.on_new: Callable[[Quote], None] = lambda _quote: None
         self.on_failed: Callable[[str], None] = lambda _symbol: None
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._in_flight: dict[str, _Waiters] = {}
 
-    def fresh(self, symbol: str) -> Quote | None:
+    def fresh(self, symbol: str, user: str = "", transaction_num: int = 1) -> Quote | None:
         """Return the price of `symbol` if one is held that may be used now.
 
-        No I/O, no Deferred: a look-up and a comparison. Exactly 60.000 s old is usable.
+        No I/O, no Deferred: a look-up and a comparison. Exactly 60.000 s old is usable. A user's
+        asking may have the next price fetched in that user's name.
         """
         held = self._held.get(symbol)
-        if held is None or self._clock.seconds() > held.usable_until_s - self._margin_s:
+        if held is None:
             return None
+        now_s = self._clock.seconds()
+        if now_s >= held.quiet_until_s:
+            if now_s > held.usable_until_s - self._margin_s:
+                return None
+            if user and self._ahead is not None:
+                self._look_ahead(held, now_s, user, transaction_num)
+        held.asks += 1
         self.counters.fresh += 1
         return held.quote
+
+    def _look_ahead(self, held: _Held, now_s: float, user: str, transaction_num: int) -> None:
+        """Have the next price fetched, if the symbol is in demand and this is the time."""
+        assert self._ahead is not None
+        lead_s = self._ahead.lead_s(held.asks, held.moved_bp)
+        left_s = held.usable_until_s - now_s
+        if lead_s and left_s <= lead_s + held.jitter_s and now_s >= held.ahead_s:
+            held.ahead_s = now_s + PAUSE_S
+            self.refresh(held.quote.symbol, user, transaction_num)
 
     @property
     def held(self) -> int:
@@ -128,7 +162,12 @@ class QuoteCache:
         """Fetch a new price though one is held; who asks meanwhile still gets the held one."""
         if symbol not in self._in_flight:
             self._in_flight[symbol] = OrderedDict()
-            self._fetch(symbol, user, transaction_num)
+            self._fetch(symbol, user, transaction_num, ahead=True)
+
+    def get_next(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
+        """Give the price that comes after the one that is held, else as `get`."""
+        self.refresh(symbol, user, transaction_num)
+        return self._wait(self._in_flight[symbol])
 
     def get(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
         """Give the price of `symbol`, asking the source in the name of `user` only if need be.
@@ -137,7 +176,7 @@ class QuoteCache:
         they asked. Fails with `QuoteUnavailable`. Cancelling it removes this waiter alone; the
         fetch goes on and its price is kept.
         """
-        quote = self.fresh(symbol)
+        quote = self.fresh(symbol, user, transaction_num)
         if quote is not None:
             return succeed(quote)
         waiters = self._in_flight.get(symbol)
@@ -149,9 +188,9 @@ class QuoteCache:
         self._fetch(symbol, user, transaction_num)
         return waiter
 
-    def _fetch(self, symbol: str, user: str, transaction_num: int) -> None:
+    def _fetch(self, symbol: str, user: str, transaction_num: int, *, ahead: bool = False) -> None:
         ask: Callable[..., Deferred[Any]] = self._source.fetch
-        fetch = maybeDeferred(ask, symbol, user, transaction_num)
+        fetch = maybeDeferred(ask, symbol, user, transaction_num, ahead=ahead)
         fetch.addCallback(self._hold, symbol)
         fetch.addCallbacks(partial(self._fetched, symbol), partial(self._failed, symbol))
 
@@ -177,12 +216,25 @@ class QuoteCache:
 
     def _keep(self, held: HeldQuote) -> None:
         symbol = held.quote.symbol
-        usable_until_s = self._clock.seconds() + held.usable_ms / 1000
-        self._held[symbol] = _Held(held.quote, usable_until_s)
+        self._held[symbol] = self._as_held(held, self._held.get(symbol))
         self._held.move_to_end(symbol)
         if len(self._held) > self._symbols_max:
             self._held.popitem(last=False)
         self.on_new(held.quote)
+
+    def _as_held(self, held: HeldQuote, before: _Held | None) -> _Held:
+        quote = held.quote
+        usable_until_s = self._clock.seconds() + held.usable_ms / 1000
+        if self._ahead is None:
+            return _Held(quote, usable_until_s, usable_until_s - self._margin_s, 0.0)
+        early_s = max(self._ahead.early_s_max, self._margin_s)
+        jitter_s = self._ahead.jitter_s()
+        new = _Held(quote, usable_until_s, usable_until_s - early_s, jitter_s)
+        if before is not None and before.quote.hit == quote.hit:
+            new.asks, new.moved_bp = before.asks, before.moved_bp
+        elif before is not None:
+            new.moved_bp = moved_bp(before.quote.price_cents, quote.price_cents)
+        return new
 
     def _fetched(self, symbol: str, quote: Quote) -> None:
         self.counters.fetched += 1

@@ -18,10 +18,13 @@ from protocol.errors import Code
 from protocol.fields import is_symbol
 from protocol.messages import Error, GetPrice, Health, Message, Price, Watching, WatchPrice
 from protocol.quote import Quote
+from quote_proxy.ahead import AHEAD_S_MAX
 from quote_proxy.cache import QuoteCache
 from quote_proxy.demand import Demand
 from quote_proxy.source import QuoteUnavailable
 from service.server import Link
+
+_AHEAD_MS_MAX = round(AHEAD_S_MAX * 1000)
 
 _ROLES = (AccessRole.NODE, AccessRole.ADMINISTRATOR)
 
@@ -63,12 +66,15 @@ class QuoteProxy:
             self._watch(link, request_id, request)
 
     def _get(self, link: Link, request_id: bytes, request: GetPrice) -> None:
-        self._demand.asked(request.symbol, request.user, request.transaction_num)
-        quote = self._quotes.fresh(request.symbol)
-        if quote is not None:
-            link.reply(request_id, self._price(quote))
-            return
-        getting = self._quotes.get(request.symbol, request.user, request.transaction_num)
+        asker = request.symbol, request.user, request.transaction_num
+        if request.ahead and self._quotes.usable_ms(request.symbol) <= _AHEAD_MS_MAX:
+            getting = self._quotes.get_next(*asker)
+        else:
+            quote = self._quotes.fresh(request.symbol)
+            if quote is not None:
+                link.reply(request_id, self._price(quote))
+                return
+            getting = self._quotes.get(*asker)
         getting.addCallbacks(self._price, self._error)
         getting.addCallback(partial(link.reply, request_id))
 
@@ -99,7 +105,7 @@ class QuoteProxy:
             return
         self._watches.setdefault(symbol, {})[link] = _Watch(request_id, request.passive)
         if not request.passive:
-            self._demand.asked(symbol, request.user, request.transaction_num)
+            self._demand.wanted(symbol, request.user, request.transaction_num)
         quote = self._quotes.fresh(symbol)
         if quote is not None:
             link.push(request_id, self._price(quote))

@@ -77,20 +77,25 @@ class ProxySource:
 
     # Asking.
 
-    def fetch(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[HeldQuote]:
+    def fetch(
+        self, symbol: str, user: str, transaction_num: int = 1, *, ahead: bool = False
+    ) -> Deferred[HeldQuote]:
         """See `QuoteSource`."""
-        return Deferred.fromCoroutine(self._fetch(symbol, user, transaction_num))
+        request = GetPrice(user, symbol, transaction_num, ahead)
+        return Deferred.fromCoroutine(self._fetch(request))
 
-    async def _fetch(self, symbol: str, user: str, transaction_num: int) -> HeldQuote:
+    async def _fetch(self, request: GetPrice) -> HeldQuote:
+        symbol = request.symbol
         while (proxy := self._owner(symbol)) is not None:
-            request = GetPrice(user, symbol, transaction_num)
             try:
-                return _held(await proxy.request(request, self._next_id()))
+                return held_quote(await proxy.request(request, self._next_id()))
             except ConnectionEnded:
                 continue
             except TradeError as error:
                 raise QuoteUnavailable(_refusal(error.message)) from None
-        answer: Quote | HeldQuote = await self._fallback.fetch(symbol, user, transaction_num)
+        answer: Quote | HeldQuote = await self._fallback.fetch(
+            symbol, request.user, request.transaction_num, ahead=request.ahead
+        )
         return answer if isinstance(answer, HeldQuote) else HeldQuote(answer, QUOTE_TTL_MS)
 
     def _owner(self, symbol: str) -> ClientProtocol | None:
@@ -131,7 +136,7 @@ class ProxySource:
 
     def _news(self, message: Message) -> None:
         if isinstance(message, Price) and message.symbol in self._watched:
-            self.on_news(_held(message))
+            self.on_news(held_quote(message))
 
     # Proxies that come and go.
 
@@ -170,7 +175,7 @@ class ProxySource:
                 self._send_unwatch(self._up[old], symbol)
 
 
-def _held(message: Message) -> HeldQuote:
+def held_quote(message: Message) -> HeldQuote:
     assert isinstance(message, Price)
     quote = Quote(
         message.symbol,

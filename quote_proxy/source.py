@@ -63,9 +63,11 @@ class QuoteSource(Protocol):
     """Anything that prices can be fetched from: the legacy server, or a proxy before it."""
 
     def fetch(
-        self, symbol: str, user: str, transaction_num: int = 1
+        self, symbol: str, user: str, transaction_num: int = 1, *, ahead: bool = False
     ) -> Deferred[Quote] | Deferred[HeldQuote]:
         """Ask for the price of `symbol` in the name of `user`, for its command of this number.
+
+        `ahead` says that a price is held still, and the one after it is wanted.
 
         The Deferred is the caller's own: it fires with a price for exactly this symbol, or fails
         with `QuoteUnavailable`.

@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 
 from audit.shipper import Shipper
 from ledger.store import Store, TriggerName
+from quote_proxy.ahead import AheadPolicy
 from quote_proxy.cache import QuoteCache
 from quote_proxy.source import PriceFeed, QuoteSource
 from reactor_server.account_news import AccountNews
@@ -52,6 +53,7 @@ class NodeAssembly:
         lanes: int = 2,
         *,
         price_margin_s: float = 0.0,
+        ahead: AheadPolicy | None = None,
     ) -> None:
         self._clock = clock
         self._store = store
@@ -59,7 +61,13 @@ class NodeAssembly:
         self._changed: set[TriggerName] = set()
         self._announcing: Deferred[None] | None = None
         self.steady = SteadyClock(clock)
-        self.quotes = QuoteCache(source, clock, wall_ms=self.steady.now_ms, margin_s=price_margin_s)
+        self.quotes = QuoteCache(
+            source,
+            clock,
+            wall_ms=self.steady.now_ms,
+            margin_s=price_margin_s,
+            ahead=ahead,
+        )
         self.account_news = AccountNews(clock, name, store)
         self.price_news = PriceNews(self.quotes, feed)
         self.dumping = Dumping(clock, store, audit, credential)

@@ -144,7 +144,8 @@ class TradingDesk:
         price = ticket.price
         if price is None and type(command) in PRICED:
             assert isinstance(command, SymbolCommand)
-            price = self._quotes.fresh(command.symbol.upper())
+            asker = command.user, command.transaction_num
+            price = self._quotes.fresh(command.symbol.upper(), *asker)
         expected_seq, lapse_check_ms = account.seq, account.lapse_check_ms
         entry = decide(account, command, ticket.command_id, now_ms, price)
         if entry is None:

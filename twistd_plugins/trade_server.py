@@ -9,6 +9,7 @@ from twisted.application.service import IService
 from audit.figures import shipper_figures
 from audit.shipper import Shipper
 from ledger.postgres.store import PostgresStore
+from quote_proxy.ahead import AheadPolicy
 from quote_proxy.figures import cache_figures
 from reactor_server.assembly import NodeAssembly
 from reactor_server.figures import node_figures
@@ -80,6 +81,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         fenced,
         options["lanes"],
         price_margin_s=PRICE_MARGIN_S,
+        ahead=AheadPolicy(random.random),
     )
     prices.source.on_news = node.quotes.offer
     factory = WireServerFactory(reactor, name, node.service, store, os.urandom(32))

@@ -23,15 +23,20 @@ class ManualSource:
     """A `QuoteSource` whose fetches the test settles.
 
     :ivar asked: symbol, user and number of each fetch, in order.
+    :ivar ahead: whether each was to come after a price that is held.
     """
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, int]] = []
+        self.ahead: list[bool] = []
         self._open: list[tuple[str, Deferred[Quote]]] = []
 
-    def fetch(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
+    def fetch(
+        self, symbol: str, user: str, transaction_num: int = 1, *, ahead: bool = False
+    ) -> Deferred[Quote]:
         """See `QuoteSource`."""
         self.asked.append((symbol, user, transaction_num))
+        self.ahead.append(ahead)
         fetch: Deferred[Quote] = Deferred()
         self._open.append((symbol, fetch))
         return fetch

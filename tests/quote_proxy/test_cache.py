@@ -18,7 +18,9 @@ class ManualSource:
     def __init__(self) -> None:
         self.fetches: list[tuple[str, str, Deferred[Quote]]] = []
 
-    def fetch(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
+    def fetch(
+        self, symbol: str, user: str, transaction_num: int = 1, *, ahead: bool = False
+    ) -> Deferred[Quote]:
         fetch: Deferred[Quote] = Deferred()
         self.fetches.append((symbol, user, fetch))
         return fetch
@@ -275,7 +277,9 @@ def test_a_source_that_answers_at_once_is_asked_once(bench: Bench) -> None:
     class PromptSource:
         asked = 0
 
-        def fetch(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
+        def fetch(
+            self, symbol: str, user: str, transaction_num: int = 1, *, ahead: bool = False
+        ) -> Deferred[Quote]:
             self.asked += 1
             prompt: Deferred[Quote] = Deferred()
             prompt.callback(bench.quote(symbol))

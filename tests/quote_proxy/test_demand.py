@@ -1,4 +1,4 @@
-"""Demand: what is wanted is fetched anew before it lapses, and nothing else is."""
+"""Watched symbols: their prices are fetched anew as they lapse, and nothing else is."""
 
 from random import Random
 
@@ -6,7 +6,7 @@ import pytest
 from twisted.internet.task import Clock
 
 from quote_proxy.cache import QuoteCache
-from quote_proxy.demand import HOT_ASKS, JITTER_S, LEAD_S, PAUSE_S, Demand
+from quote_proxy.demand import JITTER_S, PAUSE_S, Demand
 from quote_proxy.source import HeldQuote
 from tests.quote_proxy.links import wall_of
 from tests.quote_proxy.prices import ManualSource, quote_now
@@ -35,9 +35,9 @@ class Market:
         self.cache.on_new = self.demand.new_price
         self.cache.on_failed = self.demand.fetch_failed
 
-    def ask(self, asks: int = 1, user: str = "ann", number: int = 1) -> None:
-        for _ in range(asks):
-            self.demand.asked("ABC", user, number)
+    def watch(self, user: str = "ann", number: int = 1) -> None:
+        self.watched.add("ABC")
+        self.demand.wanted("ABC", user, number)
 
     def bring_price(self, usable_ms: int = 60_000) -> None:
         """A price comes in, whoever wanted it."""
@@ -52,87 +52,71 @@ def market() -> Market:
     return Market()
 
 
-def test_a_watched_symbol_is_fetched_anew_before_its_price_lapses(market: Market) -> None:
-    market.watched.add("ABC")
-    market.ask(user="bob", number=5)
+def test_a_watched_symbol_is_fetched_anew_as_its_price_lapses(market: Market) -> None:
+    market.watch("bob", 5)
     market.bring_price()
-    market.clock.advance(60.0 - LEAD_S - 0.25)
+    market.clock.advance(59.75)
     assert market.source.asked == []
     market.clock.advance(0.25)
     assert market.source.asked == [("ABC", "bob", 5)]
     assert market.cache.fresh("ABC") is not None
     market.answer()
-    market.clock.advance(60.0 - LEAD_S)
+    market.clock.advance(60.0)
     assert market.source.asked == [("ABC", "bob", 5)] * 2
 
 
-@pytest.mark.parametrize(("asks", "fetches"), [(HOT_ASKS - 1, 0), (HOT_ASKS, 1)])
-def test_a_symbol_is_hot_that_was_asked_for_often_enough_in_one_window(
-    market: Market, asks: int, fetches: int
+def test_a_symbol_whose_price_is_held_when_the_watch_begins_is_fetched_as_it_lapses(
+    market: Market,
 ) -> None:
-    market.ask(asks)
-    market.bring_price()
-    market.clock.advance(60.0)
-    assert len(market.source.asked) == fetches
-
-
-def test_a_hot_symbol_that_nobody_asks_for_any_more_cools_down(market: Market) -> None:
-    market.ask(HOT_ASKS)
-    market.bring_price()
-    market.clock.advance(60.0 - LEAD_S)
-    market.answer()
-    market.clock.advance(200.0)
+    market.bring_price(10_000)
+    market.watch()
+    market.clock.advance(10.0)
     assert market.source.symbols == ["ABC"]
+
+
+def test_what_nobody_watches_is_not_fetched(market: Market) -> None:
+    market.bring_price()
+    market.clock.advance(200.0)
+    assert market.source.asked == []
     assert market.clock.getDelayedCalls() == []
 
 
-def test_asks_of_an_earlier_window_do_not_count(market: Market) -> None:
-    for _ in range(3):
-        market.ask(HOT_ASKS - 1)
-        market.bring_price()
-        market.clock.advance(61.0)
+def test_a_symbol_that_nobody_watches_any_more_is_let_go(market: Market) -> None:
+    market.watch()
+    market.bring_price()
+    market.watched.clear()
+    market.clock.advance(200.0)
     assert market.source.asked == []
+    assert market.clock.getDelayedCalls() == []
 
 
-@pytest.mark.parametrize(("number", "early_s"), [(0.0, LEAD_S), (1.0, LEAD_S + JITTER_S)])
+@pytest.mark.parametrize(("number", "early_s"), [(0.0, 0.0), (1.0, JITTER_S)])
 def test_the_jitter_makes_it_earlier_by_no_more_than_its_bound(
     number: float, early_s: float
 ) -> None:
     market = Market(Edge(number))
-    market.watched.add("ABC")
-    market.ask()
+    market.watch()
     market.bring_price()
     (call,) = market.clock.getDelayedCalls()
     assert call.getTime() == 60.0 - early_s
 
 
-def test_a_refresh_that_fails_is_tried_again_for_what_is_watched(market: Market) -> None:
-    market.watched.add("ABC")
-    market.ask()
+def test_a_refresh_that_fails_is_tried_again(market: Market) -> None:
+    market.watch()
     market.bring_price()
-    market.clock.advance(60.0 - LEAD_S)
+    market.clock.advance(60.0)
     for tries in range(2, 5):
         market.source.fail()
         market.clock.advance(PAUSE_S)
         assert len(market.source.asked) == tries
 
 
-def test_a_refresh_that_fails_is_not_tried_again_for_what_is_only_hot(market: Market) -> None:
-    market.ask(HOT_ASKS)
-    market.bring_price()
-    market.clock.advance(60.0 - LEAD_S)
-    market.source.fail()
-    market.clock.advance(60.0)
-    assert market.source.symbols == ["ABC"]
-
-
 def test_prices_that_are_old_when_they_come_are_not_asked_for_without_a_pause(
     market: Market,
 ) -> None:
     """A quote server whose clock is behind must not be asked in a loop."""
-    market.watched.add("ABC")
-    market.ask()
-    market.bring_price(usable_ms=1_000)
+    market.watch()
+    market.bring_price(usable_ms=500)
     market.clock.advance(PAUSE_S - 0.25)
     assert market.source.asked == []
     market.clock.advance(0.25)
@@ -140,19 +124,17 @@ def test_prices_that_are_old_when_they_come_are_not_asked_for_without_a_pause(
 
 
 def test_a_price_that_came_meanwhile_puts_the_next_look_off(market: Market) -> None:
-    market.watched.add("ABC")
-    market.ask()
+    market.watch()
     market.bring_price(30_000)
     market.clock.advance(10.0)
     market.bring_price(60_000)
-    market.clock.advance(60.0 - LEAD_S - 0.25)
+    market.clock.advance(59.75)
     assert market.source.asked == []
     assert len(market.clock.getDelayedCalls()) == 1
 
 
 def test_once_stopped_nothing_is_fetched(market: Market) -> None:
-    market.watched.add("ABC")
-    market.ask()
+    market.watch()
     market.bring_price()
     market.demand.stop()
     market.clock.advance(100.0)

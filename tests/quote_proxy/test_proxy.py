@@ -9,8 +9,9 @@ from protocol.authentication import AccessRole
 from protocol.errors import Code
 from protocol.messages import Add, GetPrice, Message, Price, Watching, WatchPrice
 from protocol.quote import Quote
+from quote_proxy.ahead import AHEAD_S_MAX
 from quote_proxy.cache import QuoteCache
-from quote_proxy.demand import JITTER_S, LEAD_S, PAUSE_S
+from quote_proxy.demand import PAUSE_S
 from quote_proxy.proxy import QuoteProxy
 from quote_proxy.source import Refusal
 from tests.quote_proxy.links import wall_of
@@ -48,8 +49,8 @@ def post() -> Post:
     return Post()
 
 
-def get(symbol: str = "ABC", user: str = "ann") -> GetPrice:
-    return GetPrice(user, symbol, 7)
+def get(symbol: str = "ABC", user: str = "ann", ahead: bool = False) -> GetPrice:
+    return GetPrice(user, symbol, 7, ahead)
 
 
 def watch(symbol: str = "ABC", wanted: bool = True, passive: bool = False) -> WatchPrice:
@@ -124,6 +125,42 @@ def test_what_is_no_question_for_prices_is_refused(post: Post) -> None:
     assert post.one.last_error.code == Code.UNKNOWN_KIND
 
 
+class TestAhead:
+    """Nodes that hold a price which is about to lapse."""
+
+    def test_the_next_price_is_fetched_once_and_answered_to_all(self, post: Post) -> None:
+        post.ask(post.one, get())
+        post.answer(101)
+        post.clock.advance(60.0 - AHEAD_S_MAX)
+        post.ask(post.one, get(ahead=True))
+        post.ask(post.two, get(ahead=True))
+        post.ask(post.two, get())
+        assert [m.price_cents for _, m in post.two.replies if isinstance(m, Price)] == [101]
+        post.answer(102)
+        for link in (post.one, post.two):
+            assert isinstance(price := link.replies[-1][1], Price)
+            assert price.price_cents == 102
+        assert post.source.symbols == ["ABC", "ABC"]
+
+    def test_who_comes_later_is_answered_with_the_price_that_others_had_fetched(
+        self, post: Post
+    ) -> None:
+        post.ask(post.one, get())
+        post.answer(101)
+        post.clock.advance(60.0 - AHEAD_S_MAX)
+        post.ask(post.one, get(ahead=True))
+        post.answer(102)
+        post.ask(post.two, get(ahead=True))
+        assert isinstance(price := post.two.replies[-1][1], Price)
+        assert price.price_cents == 102
+        assert post.source.symbols == ["ABC", "ABC"]
+
+    def test_a_price_that_is_not_held_is_simply_fetched(self, post: Post) -> None:
+        post.ask(post.one, get(ahead=True))
+        post.answer(101)
+        assert len(post.one.replies) == 1
+
+
 class TestWatching:
     """Links that want to be told."""
 
@@ -132,7 +169,7 @@ class TestWatching:
         assert post.one.replies == [(watch_id, Watching("ABC", True))]
         for price_cents in (101, 102, 103):
             post.answer(price_cents)
-            post.clock.advance(60.0 - LEAD_S)
+            post.clock.advance(60.0)
         assert told(post.one) == [101, 102, 103]
         assert {pushed_id for pushed_id, _ in post.one.pushed} == {watch_id}
 
@@ -174,7 +211,7 @@ class TestWatching:
         post.ask(post.two, watch("XYZ"))
         post.proxy.link_lost(post.one)
         post.one.pushed.clear()
-        post.clock.advance(60.0 - LEAD_S)
+        post.clock.advance(60.0)
         assert post.source.symbols == ["ABC", "XYZ", "XYZ"]
         post.answer(102, "XYZ")
         assert (told(post.one), told(post.two)) == ([], [101, 102])
@@ -185,7 +222,7 @@ class TestWatching:
             post.source.fail("ABC")
             post.clock.advance(PAUSE_S)
         post.answer(101)
-        post.clock.advance(60.0 - LEAD_S)
+        post.clock.advance(60.0)
         for _ in range(2):
             post.source.fail("ABC")
             post.clock.advance(PAUSE_S)
@@ -208,7 +245,7 @@ class TestWatching:
         post.ask(post.one, watch(passive=True))
         post.ask(post.two, watch())
         post.answer(101)
-        post.clock.advance(60.0 - LEAD_S)
+        post.clock.advance(60.0)
         post.answer(102)
         assert told(post.one) == told(post.two) == [101, 102]
         post.ask(post.two, watch(wanted=False))
@@ -220,7 +257,3 @@ class TestWatching:
         post.answer(101)
         post.proxy.stop()
         assert post.clock.getDelayedCalls() == []
-
-
-def test_the_lead_and_its_jitter_leave_most_of_a_window_between_two_hits() -> None:
-    assert 60.0 - LEAD_S - JITTER_S >= 50.0

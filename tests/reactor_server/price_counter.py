@@ -25,7 +25,9 @@ class PriceCounter:
         self.asked: list[tuple[str, str]] = []
         self.is_down = False
 
-    def fetch(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
+    def fetch(
+        self, symbol: str, user: str, transaction_num: int = 1, *, ahead: bool = False
+    ) -> Deferred[Quote]:
         self.asked.append((symbol, user))
         if self.is_down:
             return fail(QuoteUnavailable(Refusal.UNREACHABLE))

@@ -35,7 +35,9 @@ class PriceBoard:
         self.numbers: list[int] = []
         self.answers: list[Quote] = []
 
-    def fetch(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
+    def fetch(
+        self, symbol: str, user: str, transaction_num: int = 1, *, ahead: bool = False
+    ) -> Deferred[Quote]:
         """See `QuoteSource`."""
         self.asked.append((symbol, user))
         self.numbers.append(transaction_num)
