@@ -168,6 +168,9 @@ class MemoryStore:
                         )
         return found
 
+    async def armed_since(self, since_ms: int) -> list[ArmedTrigger]:
+        return [trigger for trigger in await self.armed() if trigger.armed_ms >= since_ms]
+
     async def announce_armed(self, triggers: Sequence[TriggerName]) -> None:
         for listener in self._ledger.armed_listeners:
             listener(triggers)

@@ -143,6 +143,9 @@ class Store(Protocol):
     async def armed(self, triggers: Sequence[TriggerName] | None = None) -> list[ArmedTrigger]:
         """All armed triggers, or those of these that are armed."""
 
+    async def armed_since(self, since_ms: int) -> list[ArmedTrigger]:
+        """The armed triggers of which arming was decided at this time, Unix ms, or later."""
+
     async def announce_armed(self, triggers: Sequence[TriggerName]) -> None:
         """Tell the trigger services that these triggers changed; it may get lost."""
 

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 
 from audit.shipper import Shipping
 from ledger.store import (
+    ArmedTrigger,
     Fenced,
     OutcomeUnknown,
     Store,
@@ -32,7 +33,13 @@ from trigger.firing import Firing
 from trigger.watch import PriceWatch
 
 RESYNC_S = 15.0
-"""How often all armed triggers are read anew, in case an announcement was lost."""
+"""How often the ledger is looked at for what no announcement told of."""
+
+CHECKED_MAX = 2_000
+"""Known triggers that are looked up at each such look, in turn: some may have been cancelled."""
+
+ARMED_BEFORE_MS = 60_000
+"""A trigger may show in the ledger so much later than it was decided to be armed."""
 
 LAPSE_EVERY_S = 0.25
 LAPSE_GRACE_MS = 300
@@ -76,10 +83,13 @@ class TriggerService:
         self.steady = SteadyClock(clock)
         self.quotes = QuoteCache(source, clock, wall_ms=self.steady.now_ms)
         self.book = TriggerBook()
+        self._knows_all = False
+        self._unsure: set[TriggerName] = set()
+        self._looked_ms = 0
         self.firing = Firing(store, f"{name}/0", self.steady, shipping)
         self.watch = PriceWatch(clock, self.quotes, feed, self.book.oldest)
         self.quotes.on_new = self._price_came
-        self._resync = self._loop(self._read_all)
+        self._resync = self._loop(self._look_at_ledger)
         self._lapses = self._loop(self._lapse_overdue)
 
     def _loop(self, work: Callable[[], Awaitable[None]]) -> LoopingCall:
@@ -113,22 +123,46 @@ class TriggerService:
 
     # Knowing what is armed.
 
-    async def _read_all(self) -> None:
+    async def _look_at_ledger(self) -> None:
+        """Make up for what was missed: everything where announcements were, else what is new."""
         if self._listening is None or self._listening.is_closed:
             self._listening = await self._listen(self._announced)
+            self._knows_all = False
         if not self.firing.is_open:
             await self.firing.open()
+        now_ms = self.steady.now_ms()
+        if self._knows_all:
+            await self._read_missed()
+        else:
+            await self._read_all()
+        self._looked_ms = now_ms
+
+    async def _read_all(self) -> None:
+        self._unsure.clear()
         self.book.replace_all(await self._store.armed())
+        self._knows_all = True
         for symbol in list(self.book.symbols()):
             self._look_at(symbol)
+
+    async def _read_missed(self) -> None:
+        """What was armed since the last look, what went wrong, and in turn what may be gone."""
+        self._arm(await self._store.armed_since(self._looked_ms - ARMED_BEFORE_MS))
+        names = self._unsure.union(self.book.next_to_check(CHECKED_MAX))
+        if names:
+            await self._read(list(names))
 
     def _announced(self, names: list[TriggerName]) -> None:
         self._start(partial(self._read, names))
 
     async def _read(self, names: Sequence[TriggerName]) -> None:
+        self._unsure.update(names)
         armed = await self._store.armed(names)
+        self._unsure.difference_update(names)
         for name in names:
             self.book.disarm(name)
+        self._arm(armed)
+
+    def _arm(self, armed: Sequence[ArmedTrigger]) -> None:
         for trigger in armed:
             self.book.arm(trigger)
         for symbol in {trigger.symbol for trigger in armed}:
@@ -156,14 +190,14 @@ class TriggerService:
 
     async def _fire(self, names: list[TriggerName], quote: Quote) -> None:
         # Out of the book at once, lest the next look fires them again; what stays armed comes back.
+        self._unsure.update(names)
         for name in names:
             self.book.disarm(name)
-        try:
-            await self.firing.fire(names, quote)
-        finally:
-            armed = await self._store.armed(names)
-            for trigger in armed:
-                self.book.arm(trigger)
+        await self.firing.fire(names, quote)
+        armed = await self._store.armed(names)
+        self._unsure.difference_update(names)
+        for trigger in armed:
+            self.book.arm(trigger)
 
     # Lapsing.
 

@@ -17,6 +17,7 @@ SELECT_ARMED = (
     "SELECT symbol, side, price_cents, user_name, armed_ms, transaction_num "
     "FROM standing_trigger WHERE price_cents > 0 "
 )
+ARMED_SINCE = "AND armed_ms >= %s"
 AMONG_TRIGGERS = (
     "AND (user_name, symbol, side) IN (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]))"
 )

@@ -17,6 +17,7 @@ from ledger.postgres.rows import (
 from ledger.postgres.session import Pool, Rows, Session
 from ledger.postgres.statements import (
     AMONG_TRIGGERS,
+    ARMED_SINCE,
     CLAIM_LEASE,
     LOCK_ACCOUNTS,
     SELECT_ACCOUNTS,
@@ -225,7 +226,10 @@ class PostgresStore:
                 [name.symbol for name in triggers],
                 [name.side.value for name in triggers],
             )
-        return [ArmedTrigger(row[0], Side(row[1]), *row[2:]) for row in rows]
+        return _read_armed(rows)
+
+    async def armed_since(self, since_ms: int) -> list[ArmedTrigger]:
+        return _read_armed(await self._pool.query(SELECT_ARMED + ARMED_SINCE, since_ms))
 
     async def announce_armed(self, triggers: Sequence[TriggerName]) -> None:
         await self._announcements.tell_armed(triggers)
@@ -273,6 +277,10 @@ class PostgresStore:
             name,
             msgspec.json.encode(verifier).decode(),
         )
+
+
+def _read_armed(rows: Rows) -> list[ArmedTrigger]:
+    return [ArmedTrigger(row[0], Side(row[1]), *row[2:]) for row in rows]
 
 
 def _advance(stream: Stream, write: AccountWrite) -> None:

@@ -56,6 +56,19 @@ async def armed_triggers_are_told_by_name(bench: Bench) -> None:
     assert await bench.store().armed([]) == []
 
 
+async def triggers_armed_since_a_moment_are_told(bench: Bench) -> None:
+    teller = await _trader(bench)
+    teller.now_ms += 5
+    await teller.run("bob", "SET_BUY_TRIGGER", "ABC", 3)
+    told = {since: await bench.store().armed_since(START_MS + since) for since in (5, 6, 10, 11)}
+    assert {since: sorted(trigger.user for trigger in each) for since, each in told.items()} == {
+        5: ["ann", "ann", "bob"],
+        6: ["bob"],
+        10: ["bob"],
+        11: [],
+    }
+
+
 async def a_trigger_set_again_is_told_with_its_new_price(bench: Bench) -> None:
     teller = await _trader(bench)
     teller.now_ms += 5

@@ -50,6 +50,7 @@ class ShakyStore(MemoryStore):
     :ivar delay_s: how long each question takes; what it asks about is done at the end of it.
     :ivar is_away: no question is taken.
     :ivar next_losses: how the next writes fall silent, the first one first.
+    :ivar triggers_read: how many armed triggers all questions have returned.
     :ivar writes: how many times `settle` was called.
     """
 
@@ -61,6 +62,7 @@ class ShakyStore(MemoryStore):
         self.is_away = False
         self.next_losses: list[Loss] = []
         self.writes = 0
+        self.triggers_read = 0
 
     async def _on_the_way(self) -> None:
         if self.delay_s:
@@ -79,7 +81,15 @@ class ShakyStore(MemoryStore):
 
     async def armed(self, triggers: Sequence[TriggerName] | None = None) -> list[ArmedTrigger]:
         await self._on_the_way()
-        return await super().armed(triggers)
+        armed = await super().armed(triggers)
+        self.triggers_read += len(armed)
+        return armed
+
+    async def armed_since(self, since_ms: int) -> list[ArmedTrigger]:
+        await self._on_the_way()
+        armed = [each for each in await MemoryStore.armed(self) if each.armed_ms >= since_ms]
+        self.triggers_read += len(armed)
+        return armed
 
     async def overdue(self, now_ms: int, limit: int) -> list[str]:
         await self._on_the_way()

@@ -143,3 +143,44 @@ def test_a_price_costs_what_fires_and_not_what_waits(side: Side) -> None:
     met = book.met("ABC", prices[-2] if side is Side.BUY else prices[1])
     assert len(met) == 2
     assert 0 < CountedPrice.compared <= 40
+
+
+class CountedAge(int):
+    """A time that counts how often one was compared."""
+
+    compared = 0
+
+    def __lt__(self, other: int) -> bool:
+        CountedAge.compared += 1
+        return int(self) < other
+
+    def __eq__(self, other: object) -> bool:
+        CountedAge.compared += 1
+        return int(self) == other
+
+    def __hash__(self) -> int:
+        return hash(int(self))
+
+
+def test_the_oldest_costs_the_same_however_many_wait() -> None:
+    book = TriggerBook()
+    for number in range(10_000):
+        book.arm(armed("ABC", Side.BUY, 5, f"u{number}", CountedAge(10_000 - number)))
+    CountedAge.compared = 0
+    oldest = book.oldest("ABC")
+    assert oldest is not None
+    assert (oldest.armed_ms, CountedAge.compared) == (1, 0)
+
+
+def test_all_triggers_are_checked_in_turn_so_many_at_a_time() -> None:
+    book = TriggerBook()
+    known = [armed("ABC", Side.BUY, 5, f"u{number}") for number in range(10)]
+    for trigger in known:
+        book.arm(trigger)
+    first = book.next_to_check(4)
+    book.disarm(name_of(known[0]))
+    rest = book.next_to_check(4) + book.next_to_check(4)
+    assert len(first) == 4
+    assert {*first, *rest} == {name_of(trigger) for trigger in known[1:]} | set(first)
+    assert len(rest) == len(set(rest))
+    assert len(book.next_to_check(100)) == 9

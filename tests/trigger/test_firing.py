@@ -8,6 +8,7 @@ from ledger.memory_store import MemoryStore
 from ledger.store import AccountsAnnounced
 from tests.trigger.floor import STEP_S, Floor
 from tests.trigger.shaky_store import done
+from trigger import trading
 from trigger.trading import RESYNC_S
 
 WINDOW_S = 60.0 + STEP_S
@@ -36,6 +37,34 @@ def test_a_trigger_whose_announcement_was_lost_is_found_by_the_next_resync(floor
     assert floor.board.asked == []
     floor.advance(2 * STEP_S)
     assert len(floor.entries(Cause.FIRING, "ann")) == 1
+
+
+def test_what_is_known_is_not_read_again_and_again(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at the ledger costs what is new, and a share of the rest that does not grow."""
+    monkeypatch.setattr(trading, "CHECKED_MAX", 5)
+    for number in range(100):
+        floor.arm_buy(f"u{number}", "ABC", 1000, 50)
+    floor.advance(trading.ARMED_BEFORE_MS / 1000 + 1.0)
+    desk = floor.open_desk()
+    assert desk.store.triggers_read == 100
+    floor.advance(4 * RESYNC_S)
+    assert desk.store.triggers_read == 100 + 4 * 5
+    floor.arm_buy("new", "XYZ", 1000, 50, announced=False)
+    floor.advance(RESYNC_S)
+    assert desk.store.triggers_read == 100 + 5 * 5 + 1
+    assert len(desk.service.book) == 101
+
+
+def test_all_are_read_again_where_announcements_were_missed(floor: Floor) -> None:
+    for number in range(10):
+        floor.arm_buy(f"u{number}", "ABC", 1000, 50)
+    desk = floor.open_desk()
+    before = desk.store.triggers_read
+    desk.subscriptions[0].is_closed = True
+    floor.advance(RESYNC_S)
+    assert desk.store.triggers_read == before + 10
 
 
 def test_what_fires_is_announced_to_the_nodes_with_the_accounts_newest_entry(
