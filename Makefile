@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench bench-long up clean
+.PHONY: demo test lint bench bench-long quotes-policy up clean
 
 demo: $(READY)
 	$(BIN)/daytrade demo
@@ -26,6 +26,9 @@ bench-long: $(READY)
 
 up: $(READY)
 	$(BIN)/daytrade up
+
+quotes-policy: $(READY)
+	$(BIN)/python -m benchmarks.quotes_policy
 
 clean:
 	rm -rf $(VENV) build *.egg-info
