@@ -66,6 +66,7 @@ class StackAddresses(Struct, frozen=True):
     legacy: str
     control: str | None
     web: dict[str, str]
+    triggers: dict[str, str] = {}
     metrics: dict[str, str] = {}
 
 
@@ -79,6 +80,7 @@ def addresses_for(settings: StackSettings) -> StackAddresses:
         settings.legacy or next(ports),
         None if settings.legacy else next(ports),
         {f"web-{number + 1}": next(ports) for number in range(settings.web_clients)},
+        {f"triggers-{number + 1}": next(ports) for number in range(settings.trigger_services)},
         _metrics_addresses(settings),
     )
 
@@ -140,8 +142,7 @@ class StackServices:
         processes = [] if addresses.control is None else [self._legacy_double(addresses.control)]
         processes.append(self._audit_daemon())
         processes += [self._quote_proxy(name, at) for name, at in addresses.quotes.items()]
-        for number in range(self._settings.trigger_services):
-            processes.append(self._triggers(f"triggers-{number + 1}"))
+        processes += [self._triggers(name, at) for name, at in addresses.triggers.items()]
         processes += [self._node(name, at) for name, at in addresses.nodes.items()]
         return processes + [self._web_client(name, at) for name, at in addresses.web.items()]
 
@@ -172,11 +173,11 @@ class StackServices:
             ("--legacy", self._addresses.legacy, *self._to_audit),
         )
 
-    def _triggers(self, name: str) -> SupervisedProcess:
+    def _triggers(self, name: str, address: str) -> SupervisedProcess:
         return self._service(
             name,
             "trade-triggers",
-            ("--name", name, "--database", self._dsn),
+            ("--name", name, "--listen", listening(address), "--database", self._dsn),
             (*self._to_prices, *self._to_audit),
         )
 

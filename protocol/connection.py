@@ -12,7 +12,7 @@ from protocol.errors import Code, LocalProtocolError, RemoteProtocolError
 from protocol.fields import NO_ID
 from protocol.framing import FRAME_BYTES_MAX, FrameReader, encode_frame
 from protocol.messages import PROTOCOL_VERSION, Error, Hello, Message, Welcome
-from protocol.states import REQUESTS, Role, State, next_state
+from protocol.states import REFUSED_WHILE_DRAINING, REQUESTS, Role, State, next_state
 
 
 class Unreadable(Struct, frozen=True, gc=False):
@@ -93,7 +93,7 @@ class Connection:
             nameless = RemoteProtocolError(Code.BAD_FRAME, "a request needs an id that is not zero")
             return self._unreadable_or_raise(request_id, nameless)
         self.state = state
-        if state is State.DRAINING and type(message) in REQUESTS:
+        if state is State.DRAINING and type(message) in REFUSED_WHILE_DRAINING:
             late = "this server takes no more requests: send it to another"
             return self._unreadable_or_raise(request_id, RemoteProtocolError(Code.DRAINING, late))
         return message

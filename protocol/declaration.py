@@ -1,6 +1,7 @@
 """How a message is declared: a record with a kind byte that names it on the wire.
 
-Used by `protocol.messages` alone, where all of them stand; everybody else imports from there.
+Used by `protocol.messages` and the modules whose messages it takes in; everybody else imports from
+there.
 """
 
 from collections.abc import Callable

@@ -59,7 +59,9 @@ class Code(IntEnum):
     NOT_PERMITTED = 6002
     TOO_MANY_OUTSTANDING = 6003
     SLOW_DOWN = 6004
+    TOO_MANY_CONNECTIONS = 6005
     TOO_MANY_WATCHES = 6006
+    UNKNOWN_VERB = 6007
 
     # 61xx: users of the web.
     NAME_TAKEN = 6101

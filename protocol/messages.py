@@ -12,6 +12,8 @@ from protocol.declaration import KINDS as KINDS
 from protocol.declaration import Message as Message
 from protocol.declaration import message
 from protocol.fields import Count, Id, Int64, LongText, Text, TransactionNum
+from protocol.operator_messages import Operate as Operate
+from protocol.operator_messages import Report as Report
 from protocol.records import HistoryLine as HistoryLine
 from protocol.records import HoldingLine as HoldingLine
 from protocol.records import OrderLine as OrderLine

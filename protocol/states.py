@@ -45,6 +45,7 @@ REQUESTS: frozenset[type[m.Message]] = frozenset(
         m.AppendSecurity,
         m.Dump,
         m.HealthRequest,
+        m.Operate,
     ]
 )
 """What a client asks of a service once it is logged in."""
@@ -61,10 +62,14 @@ REPLIES: frozenset[type[m.Message]] = frozenset(
         m.Appended,
         m.Dumped,
         m.Health,
+        m.Report,
         m.Chunk,
         m.Error,
     ]
 )
+
+REFUSED_WHILE_DRAINING: frozenset[type[m.Message]] = REQUESTS - {m.Operate}
+"""Requests that come too late; an operator who told a server to drain may tell it more."""
 
 _HEARTBEAT = (m.Ping, m.Pong)
 

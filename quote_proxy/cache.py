@@ -134,6 +134,10 @@ class QuoteCache:
         """How many prices are kept, some of which may be too old by now."""
         return len(self._held)
 
+    def symbols(self) -> list[str]:
+        """The stocks whose prices are kept, the one that came in last at the end."""
+        return list(self._held)
+
     def newest(self, symbol: str) -> Quote | None:
         """The price that is held, however old; for showing, never for a trade."""
         held = self._held.get(symbol)

@@ -161,7 +161,7 @@ def daemon_service(
         monitoring = Listener(reactor, options["metrics"], site)
         steps = [Step("monitoring", monitoring.open, monitoring.close), *steps]
     if options["lifeline"]:
-        lifeline = _Lifeline(lambda: _stop_once(reactor))
+        lifeline = _Lifeline(lambda: stop_once(reactor))
         reactor.callWhenRunning(lambda: StandardIO(lifeline, reactor=reactor))
     return OrderedService(reactor, steps, ready, failed)
 
@@ -177,7 +177,8 @@ def settle_garbage_collector() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
-def _stop_once(reactor: Any) -> None:
+def stop_once(reactor: Any) -> None:
+    """End the daemon in order, unless it is ending already."""
     if reactor.running:
         reactor.stop()
 

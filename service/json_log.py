@@ -5,32 +5,44 @@
 """
 
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import msgspec
-from twisted.logger import LogEvent, formatEvent
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogObserver,
+    LogEvent,
+    LogLevelFilterPredicate,
+    formatEvent,
+)
+from zope.interface import implementer
 
 SECRET_WORDS = ("password", "secret", "credential", "proof", "dsn", "cookie", "key")
 """A field whose name holds one of these is not written, whatever it is."""
 
+LEVELS = LogLevelFilterPredicate()
+"""How much is written of each subsystem. Twisted has one log for a process, and so one of this."""
+
 _encode = msgspec.json.Encoder().encode
 
 
-def to_stdout() -> Callable[[LogEvent], None]:
-    """An observer that writes to standard output."""
-    return json_observer(sys.stdout)
+def to_stdout() -> ILogObserver:
+    """An observer that writes to standard output what `LEVELS` lets through."""
+    return FilteringLogObserver(JsonLog(sys.stdout), [LEVELS])
 
 
-def json_observer(file: TextIO) -> Callable[[LogEvent], None]:
-    """An observer that writes each event to the file as it comes."""
+@implementer(ILogObserver)
+class JsonLog:
+    """An observer that writes each event to a file as it comes."""
 
-    def observe(event: LogEvent) -> None:
-        file.write(_encode(line_of(event)).decode() + "\n")
-        file.flush()
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
 
-    return observe
+    def __call__(self, event: LogEvent) -> None:
+        """Write one event."""
+        self._file.write(_encode(line_of(event)).decode() + "\n")
+        self._file.flush()
 
 
 def line_of(event: LogEvent) -> dict[str, Any]:

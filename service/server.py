@@ -78,7 +78,10 @@ class Service(Protocol):
 
 
 class ServerProtocol(WireProtocol):
-    """One client's connection."""
+    """One client's connection.
+
+    :ivar number: which one it is of those that this port has taken; it names the session.
+    """
 
     log = Logger()
 
@@ -92,6 +95,7 @@ class ServerProtocol(WireProtocol):
         self._outstanding = 0
         self._is_reading = True
         self._last_id = NO_ID
+        self.number = 0
         self.name = ""
         self.role = AccessRole.USER
 
@@ -220,6 +224,7 @@ class ServerProtocol(WireProtocol):
         super().connectionMade()
         self._factory.protocols.add(self)
         self._factory.counters.opened += 1
+        self.number = self._factory.counters.opened
         self._log_in_call = self._clock.callLater(LOG_IN_S_MAX, self._log_in_timed_out)
 
     def dropped(self, why: str) -> None:

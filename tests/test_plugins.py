@@ -128,6 +128,7 @@ ENDPOINTS = [
     ("trade-server", "listen"),
     ("trade-server", "legacy"),
     ("trade-server", "audit"),
+    ("trade-triggers", "listen"),
     ("trade-triggers", "legacy"),
     ("trade-triggers", "audit"),
     ("trade-web", "listen"),
@@ -207,7 +208,16 @@ def test_a_file_that_cannot_be_used_is_refused_by_name(
         (
             trade_triggers,
             "trade-triggers",
-            ["standby", "triggers", "last audit records", "audit records", "prices", "store"],
+            [
+                "port",
+                "sessions",
+                "standby",
+                "triggers",
+                "last audit records",
+                "audit records",
+                "prices",
+                "store",
+            ],
         ),
         (
             trade_quotes,

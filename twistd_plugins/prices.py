@@ -12,6 +12,7 @@ from audit.hits import HitRecorder
 from quote_proxy.billing import BilledSource
 from quote_proxy.breaker import Breaker
 from quote_proxy.figures import legacy_figures
+from quote_proxy.operations import legacy_verb
 from quote_proxy.proxy_source import ProxySource
 from service.credentials import Credential
 from service.daemon import DaemonOptions, client_endpoint
@@ -42,6 +43,7 @@ class LegacyRoute:
 
     :ivar hits: takes each answered hit on to the audit daemon.
     :ivar figures: what is counted here.
+    :ivar verb: what operators may ask about it.
     """
 
     def __init__(self, reactor: Any, options: DaemonOptions, credential: Credential) -> None:
@@ -51,6 +53,7 @@ class LegacyRoute:
         legacy = legacy_client(reactor, options["legacy"])
         self.source = Breaker(reactor, BilledSource(legacy, self.hits.record))
         self.figures = legacy_figures(legacy, self.source)
+        self.verb = legacy_verb(legacy, self.source)
 
 
 class PriceRoute:
@@ -59,12 +62,14 @@ class PriceRoute:
     :ivar source: where the process's own cache gets its prices from.
     :ivar hits: takes each answered hit on to the audit daemon.
     :ivar figures: what is counted on the way to the legacy server.
+    :ivar legacy_verb: what operators may ask about it.
     """
 
     def __init__(self, reactor: Any, options: DaemonOptions, credential: Credential) -> None:
         legacy = LegacyRoute(reactor, options, credential)
         self.hits = legacy.hits
         self.figures = legacy.figures
+        self.legacy_verb = legacy.verb
         endpoints = proxy_endpoints(reactor, options["quotes"])
         self.source = ProxySource(reactor, endpoints, credential, random.random, legacy.source)
 

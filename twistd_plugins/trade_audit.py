@@ -4,7 +4,6 @@ For twistd and the local stack. The file is written in one thread and read in ot
 never waits for a disk.
 """
 
-import os
 from functools import partial
 from typing import Any
 
@@ -15,12 +14,12 @@ from twisted.python.threadpool import ThreadPool
 
 from audit.daemon import DUMPS_MAX, AuditDaemon
 from audit.figures import store_figures
+from audit.operations import AuditVerbs
 from audit.store import Store
-from service.daemon import DaemonOptions, Listener, Watch, daemon_service
+from service.daemon import DaemonOptions, daemon_service
 from service.ordered import Step
-from service.server import WireServerFactory
-from service.server_figures import server_figures
 from twistd_plugins.common import accept_option, check_endpoints
+from twistd_plugins.port import OperatedPort
 
 _POLL_S = 0.05
 
@@ -57,9 +56,14 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         partial(deferToThreadPool, reactor, writer),
         partial(deferToThreadPool, reactor, readers),
     )
-    daemon = AuditDaemon(reactor, store)
-    factory = WireServerFactory(reactor, options["name"], daemon, options.verifiers, os.urandom(32))
-    listener = Listener(reactor, options["listen"], factory)
+    port = OperatedPort(
+        reactor,
+        options,
+        AuditDaemon(reactor, store),
+        options.verifiers,
+        store_figures(store),
+        AuditVerbs(store).verbs(),
+    )
 
     async def start_threads() -> None:
         writer.start()
@@ -70,19 +74,20 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         readers.stop()
 
     async def answer_what_was_asked() -> None:
-        factory.drain()
-        while factory.outstanding:
+        port.factory.drain()
+        while port.factory.outstanding:
             await deferLater(reactor, _POLL_S)
 
     async def end_connections() -> None:
-        factory.close_all()
+        port.factory.close_all()
 
     steps = [
         Step("threads", start_threads, stop_threads),
         Step("log", store.open, store.close),
         Step("connections", stop=end_connections),
         Step("requests", stop=answer_what_was_asked),
-        Step("port", listener.open, listener.close),
+        Step("port", port.listener.open, port.listener.close),
     ]
-    watch = Watch([*server_figures(factory), *store_figures(store)], daemon.health)
-    return daemon_service(reactor, options, options["name"], steps, lambda: listener.address, watch)
+    return daemon_service(
+        reactor, options, options["name"], steps, lambda: port.address, port.watch
+    )

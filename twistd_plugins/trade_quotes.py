@@ -1,6 +1,5 @@
 """`twistd trade-quotes`: the quote proxy that nodes and trigger services share."""
 
-import os
 import random
 from typing import Any
 
@@ -9,13 +8,13 @@ from twisted.application.service import IService
 from audit.figures import shipper_figures
 from quote_proxy.cache import QuoteCache
 from quote_proxy.figures import cache_figures
+from quote_proxy.operations import CacheVerbs
 from quote_proxy.proxy import QuoteProxy
-from service.daemon import DaemonOptions, Listener, Watch, daemon_service
+from service.daemon import DaemonOptions, daemon_service
 from service.ordered import Step
-from service.server import WireServerFactory
-from service.server_figures import server_figures
 from service.time import make_timers_monotonic, wall_ms
 from twistd_plugins.common import accept_option, check_endpoints, credential_option
+from twistd_plugins.port import OperatedPort
 from twistd_plugins.prices import LegacyRoute
 
 PRICE_MARGIN_S = 0.5
@@ -52,27 +51,25 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     legacy = LegacyRoute(reactor, options, options.credential)
     quotes = QuoteCache(legacy.source, reactor, wall_ms=wall_ms, margin_s=PRICE_MARGIN_S)
     proxy = QuoteProxy(reactor, quotes, random.Random())
-    factory = WireServerFactory(reactor, name, proxy, options.verifiers, os.urandom(32))
-    listener = Listener(reactor, options["listen"], factory)
+    figures = [
+        *cache_figures(quotes),
+        *shipper_figures({"hits": legacy.hits.shipper}),
+        *legacy.figures,
+    ]
+    verbs = [*CacheVerbs(quotes).verbs(), legacy.verb]
+    port = OperatedPort(reactor, options, proxy, options.verifiers, figures, verbs)
 
     async def start_shipping() -> None:
         legacy.hits.start()
 
     async def end_sessions() -> None:
         proxy.stop()
-        factory.close_all()
+        port.factory.close_all()
 
     steps = [
         Step("audit records", start_shipping, legacy.hits.stop),
         Step("last audit records", stop=legacy.hits.drain, stop_timeout_s=5.0),
         Step("sessions", stop=end_sessions),
-        Step("port", listener.open, listener.close),
+        Step("port", port.listener.open, port.listener.close),
     ]
-    figures = [
-        *server_figures(factory),
-        *cache_figures(quotes),
-        *shipper_figures({"hits": legacy.hits.shipper}),
-        *legacy.figures,
-    ]
-    watch = Watch(figures, proxy.health)
-    return daemon_service(reactor, options, name, steps, lambda: listener.address, watch)
+    return daemon_service(reactor, options, name, steps, lambda: port.address, port.watch)

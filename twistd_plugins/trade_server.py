@@ -1,6 +1,5 @@
 """`twistd trade-server`: one trading node."""
 
-import os
 import random
 from typing import Any
 
@@ -11,17 +10,18 @@ from audit.shipper import Shipper
 from ledger.postgres.store import PostgresStore
 from quote_proxy.ahead import AheadPolicy
 from quote_proxy.figures import cache_figures
+from quote_proxy.operations import CacheVerbs
 from reactor_server.assembly import NodeAssembly
 from reactor_server.figures import node_figures
-from service.daemon import DaemonOptions, Listener, Watch, client_endpoint, daemon_service
+from reactor_server.operations import NodeVerbs
+from service.daemon import DaemonOptions, client_endpoint, daemon_service
 from service.ordered import Step, exit_with_failure
-from service.server import WireServerFactory
-from service.server_figures import server_figures
 from twistd_plugins.common import (
     check_endpoints,
     credential_option,
     number_within,
 )
+from twistd_plugins.port import OperatedPort
 from twistd_plugins.prices import QUOTES_OPTION, PriceRoute, proxy_endpoints
 
 PRICE_MARGIN_S = 0.25
@@ -84,14 +84,21 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         ahead=AheadPolicy(random.random),
     )
     prices.source.on_news = node.quotes.offer
-    factory = WireServerFactory(reactor, name, node.service, store, os.urandom(32))
-    listener = Listener(reactor, options["listen"], factory)
+    shippers = {lane.name: each for lane, each in zip(node.desk.lanes, node.shippers, strict=True)}
+    figures = [
+        *node_figures([lane.figures for lane in node.desk.lanes]),
+        *shipper_figures({**shippers, "hits": prices.hits.shipper}),
+        *cache_figures(node.quotes),
+        *prices.figures,
+    ]
+    verbs = [*NodeVerbs(store).verbs(), *CacheVerbs(node.quotes).verbs(), prices.legacy_verb]
+    port = OperatedPort(reactor, options, node.service, store, figures, verbs)
 
     async def tell_clients() -> None:
-        factory.drain()
+        port.factory.drain()
 
     async def end_sessions() -> None:
-        factory.close_all()
+        port.factory.close_all()
 
     async def close_store() -> None:
         store.close()
@@ -104,15 +111,6 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         Step("sessions", stop=end_sessions),
         Step("commands", stop=node.drain),
         Step("drain", stop=tell_clients),
-        Step("port", listener.open, listener.close),
+        Step("port", port.listener.open, port.listener.close),
     ]
-    shippers = {lane.name: each for lane, each in zip(node.desk.lanes, node.shippers, strict=True)}
-    figures = [
-        *server_figures(factory),
-        *node_figures([lane.figures for lane in node.desk.lanes]),
-        *shipper_figures({**shippers, "hits": prices.hits.shipper}),
-        *cache_figures(node.quotes),
-        *prices.figures,
-    ]
-    watch = Watch(figures, node.service.health)
-    return daemon_service(reactor, options, name, steps, lambda: listener.address, watch)
+    return daemon_service(reactor, options, name, steps, lambda: port.address, port.watch)

@@ -12,12 +12,15 @@ from audit.shipper import Shipper
 from ledger.postgres.store import PostgresStore
 from protocol.messages import Health
 from quote_proxy.figures import cache_figures
-from service.daemon import DaemonOptions, Watch, client_endpoint, daemon_service
+from quote_proxy.operations import CacheVerbs
+from service.daemon import DaemonOptions, client_endpoint, daemon_service
+from service.operations import NoTrade
 from service.ordered import Step, exit_with_failure
 from trigger.figures import trigger_figures
 from trigger.standby import Standby
 from trigger.trading import TriggerService
 from twistd_plugins.common import check_endpoints, credential_option
+from twistd_plugins.port import OperatedPort
 from twistd_plugins.prices import QUOTES_OPTION, PriceRoute, proxy_endpoints
 
 
@@ -25,6 +28,7 @@ class Options(DaemonOptions):
     """What the trigger service is told on the command line."""
 
     optParameters: list[list[Any]] = [
+        ["listen", "l", "tcp:12500:interface=127.0.0.1", "Endpoint for operators."],
         ["name", "n", "triggers-1", "The service's name; no two of one ledger may share it."],
         ["stream", None, "triggers", "What services that stand by for each other have in common."],
         ["database", "d", None, "DSN of the ledger's Postgres."],
@@ -38,7 +42,7 @@ class Options(DaemonOptions):
         """Check what can be checked without asking anybody."""
         self.required("database")
         proxy_endpoints(None, self["quotes"])
-        check_endpoints(self, clients=("legacy", "audit"))
+        check_endpoints(self, clients=("legacy", "audit"), servers=("listen",))
         self.credential = credential_option(self.required_path("credential"))
 
 
@@ -79,6 +83,19 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     holder = f"{name} {os.getpid()} {secrets.token_hex(4)}"
     standby = Standby(reactor, store, stream, holder, triggers.start, fenced)
 
+    figures = [
+        *trigger_figures(triggers, standby),
+        *shipper_figures({f"{stream}/0": shipper, "hits": prices.hits.shipper}),
+        *cache_figures(triggers.quotes),
+        *prices.figures,
+    ]
+    service = NoTrade(lambda: _health(triggers, standby))
+    verbs = [*CacheVerbs(triggers.quotes).verbs(), prices.legacy_verb]
+    port = OperatedPort(reactor, options, service, store, figures, verbs)
+
+    async def end_sessions() -> None:
+        port.factory.close_all()
+
     async def start_shipping() -> None:
         shipper.start()
 
@@ -92,15 +109,10 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         Step("last audit records", stop=shipper.drain, stop_timeout_s=5.0),
         Step("triggers", stop=triggers.stop),
         Step("standby", standby.start, standby.stop),
+        Step("sessions", stop=end_sessions),
+        Step("port", port.listener.open, port.listener.close),
     ]
-    figures = [
-        *trigger_figures(triggers, standby),
-        *shipper_figures({f"{stream}/0": shipper, "hits": prices.hits.shipper}),
-        *cache_figures(triggers.quotes),
-        *prices.figures,
-    ]
-    watch = Watch(figures, lambda: _health(triggers, standby))
-    return daemon_service(reactor, options, name, steps, lambda: name, watch)
+    return daemon_service(reactor, options, name, steps, lambda: port.address, port.watch)
 
 
 def _health(triggers: TriggerService, standby: Standby) -> Health:

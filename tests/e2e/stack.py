@@ -23,7 +23,7 @@ from tests.e2e.process_table import processes_of, wait_until
 DAYTRADE = str(Path(sys.executable).with_name("daytrade"))
 COMMAND_S_MAX = 60.0
 _START_S_MAX = 60.0
-_PORTS_MAX = 8
+_PORTS_MAX = 12
 
 
 def daytrade(

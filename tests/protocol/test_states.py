@@ -5,7 +5,7 @@ import pytest
 from protocol.connection import Unreadable
 from protocol.errors import Code, LocalProtocolError, RemoteProtocolError
 from protocol.messages import Message
-from protocol.states import REQUESTS, Role, State
+from protocol.states import REFUSED_WHILE_DRAINING, Role, State
 from tests.protocol.document import examples, transitions
 from tests.protocol.pair import PATH, REQUEST_ID, ConnectionPair, frame_of
 
@@ -43,7 +43,7 @@ def test_what_the_page_allows_takes_both_ends_to_the_state_it_names(
         request_id, event = pair.say(sender, message)
         assert request_id == REQUEST_ID
         assert pair.state.name == after
-        if state is State.DRAINING and type(message) in REQUESTS:
+        if state is State.DRAINING and type(message) in REFUSED_WHILE_DRAINING:
             assert isinstance(event, Unreadable)
             assert event.code is Code.DRAINING
         else:

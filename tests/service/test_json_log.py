@@ -7,7 +7,7 @@ from typing import Any
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from service.json_log import json_observer, line_of
+from service.json_log import JsonLog, line_of
 
 
 class Log:
@@ -15,7 +15,7 @@ class Log:
 
     def __init__(self) -> None:
         self._file = io.StringIO()
-        self.logger = Logger("source", observer=json_observer(self._file))  # type: ignore[arg-type]
+        self.logger = Logger("source", observer=JsonLog(self._file))
 
     @property
     def lines(self) -> list[dict[str, Any]]:
