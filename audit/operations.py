@@ -6,8 +6,18 @@ Used by `twistd_plugins.trade_audit`.
 from contextlib import closing
 
 from audit.store import Store
+from audit.verify import Finding, FindingKind, LogCheck
 from protocol.errors import Code, TradeError
 from service.operations import Answer, Verb
+
+_JUDGED = frozenset(
+    [
+        FindingKind.MISSING_ENTRY,
+        FindingKind.DOUBLED_DECISION,
+        FindingKind.TIME_WENT_BACK,
+        FindingKind.WRONG_HIT,
+    ]
+)
 
 
 class AuditVerbs:
@@ -20,6 +30,7 @@ class AuditVerbs:
         """All of them."""
         return [
             Verb("audit", "", "how far each stream is stored", self._audit),
+            Verb("verify", "", "look through the whole log for what is missing", self._verify),
             Verb("place", "USER COMMAND-ID", "where a command stands in the log", self._place),
         ]
 
@@ -27,6 +38,26 @@ class AuditVerbs:
         return {
             "streams": dict(sorted(self._store.positions.items())),
             "trouble": self._store.trouble,
+        }
+
+    async def _verify(self) -> Answer:
+        """Look at what can be judged while the system runs: the ledger is compared at rest."""
+        positions = dict(self._store.positions)
+
+        def look() -> list[Finding]:
+            check = LogCheck()
+            with closing(self._store.read("", positions)) as stored:
+                for each in stored:
+                    check.take(each)
+            return check.findings(positions, {})
+
+        findings = await self._store.in_reader(look)
+        wrong = [each for each in findings if each.kind in _JUDGED]
+        return {
+            "entries": sum(positions.values()),
+            "streams": len(positions),
+            "findings": len(wrong),
+            "first": "" if not wrong else f"{wrong[0].kind}: {wrong[0].where}: {wrong[0].what}",
         }
 
     async def _place(self, user: str, command_id: str) -> Answer:

@@ -11,6 +11,7 @@ import click
 
 from benchmarks.command import bench
 from daytrade.audit_commands import audit
+from daytrade.console_command import console
 from daytrade.data_directory import DataDirectory, TemporaryDataDirectory
 from daytrade.demo import demonstrate
 from daytrade.local_run import tell_exit
@@ -34,6 +35,7 @@ def main() -> None:
 main.add_command(workload)
 main.add_command(audit)
 main.add_command(bench)
+main.add_command(console)
 
 
 @main.command()
@@ -84,6 +86,7 @@ def up(
         metrics_port=port + METRICS_OFFSET if metrics_port is None else metrics_port or None,
         trigger_services=2,
         web_clients=web_clients,
+        console=True,
     )
     sys.exit(run(lambda reactor: _up(reactor, data, settings)))
 
@@ -114,6 +117,8 @@ def _addresses(stack: LocalStack, directory: DataDirectory) -> str:
     lines.append(f"{'legacy quotes':<16} {stack.addresses.legacy}")
     if stack.addresses.control is not None:
         lines.append(f"{'  its control':<16} {stack.addresses.control}")
+    if stack.addresses.console is not None:
+        lines.append(f"{'console':<16} {stack.addresses.console}")
     if stack.addresses.metrics:
         ports = [address.rpartition(":")[2] for address in stack.addresses.metrics.values()]
         lines.append(f"{'metrics':<16} http://127.0.0.1:{ports[0]}/metrics to {ports[-1]}")

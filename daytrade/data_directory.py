@@ -6,6 +6,7 @@ machine, and a secret, once made, never changes.
 
     version            what wrote the directory
     lock               the pid of the process that holds it
+    daemons.json       where the running daemons can be asked
     postgres/          the embedded PostgreSQL
     audit/             the audit daemon's own files
     run/NAME/          the working directory of the process NAME
@@ -18,6 +19,7 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,7 +29,8 @@ import msgspec
 from daytrade.errors import DirectoryInUse, ForeignDirectory
 
 LAYOUT_VERSION = 1
-STACK_ACCOUNTS = ("workload", "administrator", "node")
+DAEMONS_FILE = "daemons.json"
+STACK_ACCOUNTS = ("workload", "administrator", "operator", "node")
 """The accounts that a stack makes for itself; each is named after its role."""
 
 _PRIVATE = 0o700
@@ -82,6 +85,10 @@ class DataDirectory:
         if self._lock_fd is not None:
             os.close(self._lock_fd)
             self._lock_fd = None
+
+    def write_daemons(self, daemons: Mapping[str, str]) -> None:
+        """Write down where the running daemons can be asked, by name, for `daytrade console`."""
+        _write_private(self.path / DAEMONS_FILE, msgspec.json.encode(daemons))
 
     def process_dir(self, name: str) -> Path:
         """Return the working directory of the process `name`, made where it is missing."""

@@ -27,6 +27,8 @@ from daytrade.stack_services import (
     accept_path,
     addresses_for,
     audit_path,
+    console_accept_path,
+    operated,
 )
 from ledger.postgres.migrate import SchemaError, migrate
 from ledger.postgres.store import PostgresStore
@@ -36,6 +38,7 @@ from service.time import wall_ms
 from web.passwords import hash_password, strong_hasher
 
 POSTGRES_GRACE_S = 30.0
+_OPERATORS = (AccessRole.OPERATOR, AccessRole.ADMINISTRATOR)
 
 
 class LocalStack:
@@ -125,14 +128,16 @@ class LocalStack:
         try:
             migrate(connection)
             with connection, connection.cursor() as cursor:
-                for role in (AccessRole.WORKLOAD, AccessRole.ADMINISTRATOR):
+                for role in (AccessRole.WORKLOAD, *_OPERATORS):
                     _accept(cursor, self.credential(role))
                 self.is_new = _accept_on_web(cursor, self.credential(AccessRole.ADMINISTRATOR))
         except (SchemaError, psycopg2.Error) as error:
             raise StackError(f"the ledger cannot be prepared: {str(error).strip()}") from None
         finally:
             connection.close()
-        accepted = [self.credential(AccessRole.NODE), self.credential(AccessRole.ADMINISTRATOR)]
+        operators = [self.credential(role) for role in _OPERATORS]
+        write_accept_file(console_accept_path(self._directory), operators)
+        accepted = [self.credential(AccessRole.NODE), *operators]
         write_accept_file(accept_path(self._directory), accepted)
 
     async def _start_services(self) -> None:
@@ -141,6 +146,7 @@ class LocalStack:
         )
         self._service_group = ProcessGroup(self._reactor, services.in_order())
         await self._service_group.start()
+        self._directory.write_daemons(operated(self.addresses))
 
     # What users of the stack need.
 

@@ -36,6 +36,7 @@ class StackSettings(Struct, frozen=True):
     :ivar trigger_services: one is active, the others stand by.
     :ivar web_clients: web clients, each with a port of its own.
     :ivar base_port: the first node's port, from which the others follow; None: free ones.
+    :ivar console: start the operators' console too.
     :ivar metrics_port: the first port for figures, from which the others follow; None: no figures.
     """
 
@@ -51,6 +52,7 @@ class StackSettings(Struct, frozen=True):
     web_clients: int = 0
     base_port: int | None = None
     metrics_port: int | None = None
+    console: bool = False
 
 
 class StackAddresses(Struct, frozen=True):
@@ -67,6 +69,7 @@ class StackAddresses(Struct, frozen=True):
     control: str | None
     web: dict[str, str]
     triggers: dict[str, str] = {}
+    console: str | None = None
     metrics: dict[str, str] = {}
 
 
@@ -81,6 +84,7 @@ def addresses_for(settings: StackSettings) -> StackAddresses:
         None if settings.legacy else next(ports),
         {f"web-{number + 1}": next(ports) for number in range(settings.web_clients)},
         {f"triggers-{number + 1}": next(ports) for number in range(settings.trigger_services)},
+        next(ports) if settings.console else None,
         _metrics_addresses(settings),
     )
 
@@ -144,7 +148,8 @@ class StackServices:
         processes += [self._quote_proxy(name, at) for name, at in addresses.quotes.items()]
         processes += [self._triggers(name, at) for name, at in addresses.triggers.items()]
         processes += [self._node(name, at) for name, at in addresses.nodes.items()]
-        return processes + [self._web_client(name, at) for name, at in addresses.web.items()]
+        processes += [self._web_client(name, at) for name, at in addresses.web.items()]
+        return processes + ([] if addresses.console is None else [self._console(addresses.console)])
 
     def _legacy_double(self, control: str) -> SupervisedProcess:
         return self._service(
@@ -205,6 +210,17 @@ class StackServices:
     def _credential(self, role: AccessRole) -> str:
         return str(self._directory.credentials_path(role.value))
 
+    def _console(self, address: str) -> SupervisedProcess:
+        daemons = ",".join(f"{name}={at}" for name, at in operated(self._addresses).items())
+        return self._service(
+            "console",
+            "trade-console",
+            ("--listen", listening(address), "--daemons", daemons),
+            ("--accept", str(console_accept_path(self._directory))),
+            ("--operator", self._credential(AccessRole.OPERATOR)),
+            ("--administrator", self._credential(AccessRole.ADMINISTRATOR)),
+        )
+
     @property
     def _to_audit(self) -> tuple[str, ...]:
         credential = self._credential(AccessRole.NODE)
@@ -234,6 +250,21 @@ class StackServices:
             backoff=Backoff(),
             on_exit=lambda process, status: self._on_exit(process.name, status),
         )
+
+
+def operated(addresses: StackAddresses) -> dict[str, str]:
+    """The daemons that operators may ask, by name."""
+    return {
+        **addresses.nodes,
+        **addresses.quotes,
+        **addresses.triggers,
+        "audit": addresses.audit,
+    }
+
+
+def console_accept_path(directory: DataDirectory) -> Path:
+    """Who may log in to the console."""
+    return directory.secrets_dir / "console.json"
 
 
 def accept_path(directory: DataDirectory) -> Path:

@@ -54,6 +54,17 @@ def make_verifier(
     return Verifier(role, made[0], made[3], made[1], made[2])
 
 
+def is_password_of(verifier: Verifier, password: str) -> bool:
+    """Tell whether a password is the one behind a verifier; takes long, on purpose."""
+    try:
+        made = make_verifier(
+            password, verifier.role, salt=verifier.salt, iterations=verifier.iterations
+        )
+    except TradeError:
+        return False
+    return hmac.compare_digest(made.stored_key, verifier.stored_key)
+
+
 def decoy_verifier(name: str, secret: bytes) -> Verifier:
     """A verifier that no password fits, the same for a name each time, so that a log-in does not
     tell whether the name exists."""

@@ -65,7 +65,7 @@ class NodeVerbs:
             "holdings": dict(sorted(account.holdings.items())),
             "orders": [_order(side, each) for side in Side for each in account.orders(side)],
             "triggers": [_trigger(each) for each in _standing(account)],
-            "journal": [msgspec.structs.asdict(history_line(entry)) for entry in history],
+            "journal": [_line(entry) for entry in history],
         }
 
     async def _triggers(self, symbol: str = "") -> Answer:
@@ -110,6 +110,11 @@ class NodeVerbs:
 
 def _standing(account: Account) -> list[Trigger]:
     return [each for side in Side for each in account.triggers(side).values()]
+
+
+def _line(entry: Entry) -> dict[str, Any]:
+    line = msgspec.structs.asdict(history_line(entry))
+    return {"command_id": entry.command_id.hex(), **line}
 
 
 def _order(side: Side, order: PendingOrder) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Imports only `protocol` and `service`. What is asked is for a `Service` to answe
 client that is not logged in.
 """
 
-from typing import Any, Protocol
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -24,7 +24,6 @@ from protocol.fields import NO_ID
 from protocol.messages import (
     Drain,
     Error,
-    Health,
     HealthRequest,
     Hello,
     LogIn,
@@ -33,6 +32,8 @@ from protocol.messages import (
 )
 from protocol.states import Role, State
 from service.credentials import VerifierSource
+from service.link import Link as Link
+from service.link import Service as Service
 from service.server_figures import WireCounters
 from service.wire import HEARTBEAT_S, WireProtocol, internal_error
 
@@ -44,37 +45,6 @@ OUTSTANDING_MAX = 16_384
 """Requests of one connection that may wait for an answer; no more are read until half are
 answered.
 """
-
-
-class Link(Protocol):
-    """A logged-in client, as a service sees it."""
-
-    name: str
-    role: AccessRole
-    is_lost: bool
-    is_congested: bool
-
-    def reply(self, request_id: bytes, message: Message) -> None:
-        """Answer a request for good."""
-
-    def push(self, request_id: bytes, message: Message) -> None:
-        """Send a part of a streamed answer; the answer proper is still to come."""
-
-
-class Service(Protocol):
-    """What answers the requests of logged-in clients."""
-
-    def request_received(self, link: Link, request_id: bytes, request: Message) -> None:
-        """Take a request; the answer goes to `link.reply`, now or later."""
-
-    def link_lost(self, link: Link) -> None:
-        """The client is gone; what it asked for may still be carried out."""
-
-    def congestion_changed(self, link: Link) -> None:
-        """The client has begun, or ceased, to read more slowly than we write."""
-
-    def health(self) -> Health:
-        """Say whether the service can do its work."""
 
 
 class ServerProtocol(WireProtocol):

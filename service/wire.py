@@ -145,7 +145,11 @@ class WireProtocol(Protocol):
     @property
     def peer(self) -> str:
         """Who is at the other end, for the log."""
-        return str(self.transport.getPeer()) if self.transport is not None else "nobody"
+        if self.transport is None:
+            return "nobody"
+        address = self.transport.getPeer()
+        host = getattr(address, "host", None)
+        return str(address) if host is None else f"{host}:{address.port}"
 
     def connectionMade(self) -> None:
         """Start the heartbeat and watch how fast the peer reads."""

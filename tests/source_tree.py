@@ -13,7 +13,7 @@ LEVELS: list[set[str]] = [
     {"ledger", "service"},
     {"quote_proxy", "audit"},
     {"trigger", "reactor_server"},
-    {"generator", "web"},
+    {"generator", "web", "console"},
     {"twistd_plugins", "daytrade", "simulation"},
 ]
 """The packages from the bottom up: each may import those of the levels below its own."""

@@ -23,6 +23,7 @@ TWISTD_HELP = "from twisted.scripts.twistd import run; run()"
 OURS = {
     "legacy-quotes",
     "trade-audit",
+    "trade-console",
     "trade-quotes",
     "trade-server",
     "trade-triggers",

@@ -37,9 +37,11 @@ class Words:
         credential.write_bytes(msgspec.json.encode(NODE))
         write_accept_file(accept, [NODE])
         ledger = ("--database", "dbname=ledger", "--credential", str(credential))
+        credentials = ("--operator", str(credential), "--administrator", str(credential))
         self.needed: dict[str, tuple[str, ...]] = {
             "legacy-quotes": (),
             "trade-audit": ("--store", str(directory / "audit.sqlite"), "--accept", str(accept)),
+            "trade-console": ("--daemons", "a=tcp:a:1", "--accept", str(accept), *credentials),
             "trade-quotes": ("--accept", str(accept), "--credential", str(credential)),
             "trade-server": ledger,
             "trade-triggers": ledger,
@@ -76,6 +78,7 @@ def test_each_module_that_makes_a_service_has_its_drop_in(words: Words) -> None:
     [
         "legacy-quotes",
         "trade-audit",
+        "trade-console",
         "trade-quotes",
         "trade-server",
         "trade-triggers",
@@ -97,6 +100,10 @@ def test_a_service_is_built_from_its_options_and_begins_nothing_yet(
     [
         ("trade-audit", "--store"),
         ("trade-audit", "--accept"),
+        ("trade-console", "--accept"),
+        ("trade-console", "--administrator"),
+        ("trade-console", "--daemons"),
+        ("trade-console", "--operator"),
         ("trade-quotes", "--accept"),
         ("trade-quotes", "--credential"),
         ("trade-server", "--database"),
@@ -122,6 +129,7 @@ ENDPOINTS = [
     ("legacy-quotes", "listen"),
     ("legacy-quotes", "control"),
     ("trade-audit", "listen"),
+    ("trade-console", "listen"),
     ("trade-quotes", "listen"),
     ("trade-quotes", "legacy"),
     ("trade-quotes", "audit"),

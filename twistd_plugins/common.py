@@ -74,9 +74,20 @@ def accept_option(path: Path) -> FixedVerifiers:
         raise usage.UsageError(f"--accept: {error}") from None
 
 
-def credential_option(path: Path) -> Credential:
-    """The credential in a file named on the command line; raises `usage.UsageError`."""
+def credential_option(path: Path, name: str = "credential") -> Credential:
+    """The credential in a file named by an option; raises `usage.UsageError`."""
     try:
         return read_credential(path)
     except CredentialsError as error:
-        raise usage.UsageError(f"--credential: {error}") from None
+        raise usage.UsageError(f"--{name}: {error}") from None
+
+
+def named_endpoints(reactor: Any, option: str, description: str) -> dict[str, Any]:
+    """The endpoints of an option like NAME=ENDPOINT,...; raises `usage.UsageError`."""
+    endpoints = {}
+    for part in filter(None, description.split(",")):
+        name, equals, endpoint = part.partition("=")
+        if not equals or not name:
+            raise usage.UsageError(f"--{option}: {part!r} is not NAME=ENDPOINT")
+        endpoints[name] = client_endpoint(reactor, endpoint)
+    return endpoints

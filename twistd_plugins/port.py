@@ -15,6 +15,7 @@ from service.figures import Figure
 from service.operations import OperatedService, Verb
 from service.server import Service, WireServerFactory
 from service.server_figures import server_figures
+from service.time import make_timers_monotonic
 
 
 class OperatedPort:
@@ -33,6 +34,7 @@ class OperatedPort:
         figures: Sequence[Figure],
         verbs: Sequence[Verb],
     ) -> None:
+        make_timers_monotonic(reactor)
         name = options["name"]
         operated = OperatedService(service)
         self._service = service

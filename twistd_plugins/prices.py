@@ -6,8 +6,6 @@ Used by the plugins of nodes and trigger services.
 import random
 from typing import Any
 
-from twisted.python import usage
-
 from audit.hits import HitRecorder
 from quote_proxy.billing import BilledSource
 from quote_proxy.breaker import Breaker
@@ -17,7 +15,7 @@ from quote_proxy.proxy_source import ProxySource
 from service.credentials import Credential
 from service.daemon import DaemonOptions, client_endpoint
 from service.time import wall_ms
-from twistd_plugins.common import legacy_client
+from twistd_plugins.common import legacy_client, named_endpoints
 
 QUOTES_OPTION = [
     "quotes",
@@ -25,17 +23,6 @@ QUOTES_OPTION = [
     "",
     "Quote proxies, as NAME=ENDPOINT separated by commas; without one the legacy server is asked.",
 ]
-
-
-def proxy_endpoints(reactor: Any, description: str) -> dict[str, Any]:
-    """The proxies named by --quotes; raises `usage.UsageError`."""
-    endpoints = {}
-    for part in filter(None, description.split(",")):
-        name, equals, endpoint = part.partition("=")
-        if not equals or not name:
-            raise usage.UsageError(f"--quotes: {part!r} is not NAME=ENDPOINT")
-        endpoints[name] = client_endpoint(reactor, endpoint)
-    return endpoints
 
 
 class LegacyRoute:
@@ -70,7 +57,7 @@ class PriceRoute:
         self.hits = legacy.hits
         self.figures = legacy.figures
         self.legacy_verb = legacy.verb
-        endpoints = proxy_endpoints(reactor, options["quotes"])
+        endpoints = named_endpoints(reactor, "quotes", options["quotes"])
         self.source = ProxySource(reactor, endpoints, credential, random.random, legacy.source)
 
     async def start(self) -> None:

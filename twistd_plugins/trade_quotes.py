@@ -12,7 +12,7 @@ from quote_proxy.operations import CacheVerbs
 from quote_proxy.proxy import QuoteProxy
 from service.daemon import DaemonOptions, daemon_service
 from service.ordered import Step
-from service.time import make_timers_monotonic, wall_ms
+from service.time import wall_ms
 from twistd_plugins.common import accept_option, check_endpoints, credential_option
 from twistd_plugins.port import OperatedPort
 from twistd_plugins.prices import LegacyRoute
@@ -46,7 +46,6 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         from twisted.internet import reactor as global_reactor
 
         reactor = global_reactor
-    make_timers_monotonic(reactor)
     name = options["name"]
     legacy = LegacyRoute(reactor, options, options.credential)
     quotes = QuoteCache(legacy.source, reactor, wall_ms=wall_ms, margin_s=PRICE_MARGIN_S)

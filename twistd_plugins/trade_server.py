@@ -19,10 +19,11 @@ from service.ordered import Step, exit_with_failure
 from twistd_plugins.common import (
     check_endpoints,
     credential_option,
+    named_endpoints,
     number_within,
 )
 from twistd_plugins.port import OperatedPort
-from twistd_plugins.prices import QUOTES_OPTION, PriceRoute, proxy_endpoints
+from twistd_plugins.prices import QUOTES_OPTION, PriceRoute
 
 PRICE_MARGIN_S = 0.25
 """A price that lapses this soon decides nothing: the commit might come too late for it."""
@@ -48,7 +49,7 @@ class Options(DaemonOptions):
     def postOptions(self) -> None:
         """Check what can be checked without asking anybody."""
         self.required("database")
-        proxy_endpoints(None, self["quotes"])
+        named_endpoints(None, "quotes", self["quotes"])
         check_endpoints(self, clients=("legacy", "audit"), servers=("listen",))
         self.credential = credential_option(self.required_path("credential"))
 

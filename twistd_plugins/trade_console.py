@@ -1,0 +1,84 @@
+"""`twistd trade-console`: the operators' console over telnet.
+
+For twistd and the local stack. It holds no data of its own: what it shows it asks the daemons for.
+"""
+
+import os
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+
+from console.access import OperatorChecker
+from console.telnet import ConsoleFactory, ConsoleRealm
+from protocol.authentication import AccessRole
+from service.daemon import DaemonOptions, Listener, daemon_service
+from service.ordered import Step
+from twistd_plugins.common import accept_option, check_endpoints, credential_option, named_endpoints
+
+log = Logger()
+
+
+class Options(DaemonOptions):
+    """What the console is told on the command line."""
+
+    optParameters: list[list[Any]] = [
+        ["listen", "l", "tcp:12600:interface=127.0.0.1", "Endpoint for telnet."],
+        ["name", "n", "console", "The console's name."],
+        ["daemons", "d", None, "Daemons to ask, as NAME=ENDPOINT separated by commas."],
+        ["accept", "a", None, "File with the names that may log in, and their verifiers."],
+        ["operator", None, None, "File with what operators' questions are asked by."],
+        ["administrator", None, None, "File with what administrators' are asked by."],
+    ]
+
+    def postOptions(self) -> None:
+        """Check what can be checked without asking anybody."""
+        check_endpoints(self, servers=("listen",))
+        named_endpoints(None, "daemons", self.required("daemons"))
+        self.verifiers = accept_option(self.required_path("accept"))
+        self.credentials = {
+            role: credential_option(self.required_path(role.value), role.value)
+            for role in (AccessRole.OPERATOR, AccessRole.ADMINISTRATOR)
+        }
+
+
+def makeService(options: Options, reactor: Any = None) -> IService:
+    """Build the console: log-in, realm, and the port for telnet."""
+    if reactor is None:
+        from twisted.internet import reactor as global_reactor
+
+        reactor = global_reactor
+    pool = ThreadPool(minthreads=0, maxthreads=1, name="console passwords")
+
+    def record(name: str, what: str) -> None:
+        log.info("{name}: {what}", name=name, what=what)
+
+    checker = OperatorChecker(
+        reactor,
+        options.verifiers,
+        lambda work: deferToThreadPool(reactor, pool, work),
+        os.urandom(32),
+        record,
+    )
+    endpoints = named_endpoints(reactor, "daemons", options["daemons"])
+    realm = ConsoleRealm(reactor, endpoints, options.credentials, record)
+    factory = ConsoleFactory(reactor, realm, checker)
+    listener = Listener(reactor, options["listen"], factory)
+
+    async def start_threads() -> None:
+        pool.start()
+
+    async def stop_threads() -> None:
+        pool.stop()
+
+    async def end_sessions() -> None:
+        factory.close_all()
+
+    steps = [
+        Step("threads", start_threads, stop_threads),
+        Step("sessions", stop=end_sessions),
+        Step("port", listener.open, listener.close),
+    ]
+    return daemon_service(reactor, options, options["name"], steps, lambda: listener.address)
