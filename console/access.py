@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 from twisted.cred.checkers import ICredentialsChecker
-from twisted.cred.credentials import IUsernamePassword
+from twisted.cred.credentials import IUsernamePassword, UsernamePassword
 from twisted.cred.error import UnauthorizedLogin
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -35,6 +35,10 @@ NAMES_MAX = 1_000
 _ROLES = (AccessRole.OPERATOR, AccessRole.ADMINISTRATOR)
 
 
+RecordLogIn = Callable[[str, str, str, bool], None]
+"""Called with the name, the address, a remark, and whether the log-in was refused."""
+
+
 class RunInThread(Protocol):
     """Runs blocking work elsewhere: in a service, `deferToThreadPool` with a pool."""
 
@@ -48,6 +52,7 @@ class Person(Struct, frozen=True):
 
     name: str
     role: AccessRole
+    origin: str
 
     @property
     def avatar_id(self) -> bytes:
@@ -55,10 +60,18 @@ class Person(Struct, frozen=True):
         return f"{self.role.value} {self.name}".encode()
 
     @classmethod
-    def of(cls, avatar_id: bytes) -> "Person":
-        """The person behind an avatar id."""
+    def of(cls, avatar_id: bytes, origin: str) -> "Person":
+        """The person behind an avatar id, at an address."""
         role, _, name = avatar_id.decode().partition(" ")
-        return cls(name, AccessRole(role))
+        return cls(name, AccessRole(role), origin)
+
+
+class Typed(UsernamePassword):
+    """A name and a password, and from where they were typed."""
+
+    def __init__(self, username: bytes, password: bytes, origin: str) -> None:
+        super().__init__(username, password)
+        self.origin = origin
 
 
 class Guard:
@@ -94,7 +107,7 @@ class OperatorChecker:
     """Lets in operators and administrators whose password fits.
 
     :param in_thread: runs the derivation of a password's key.
-    :param record: called with a name and what came of its log-in.
+    :param record: called with each log-in.
     """
 
     credentialInterfaces = (IUsernamePassword,)
@@ -105,7 +118,7 @@ class OperatorChecker:
         verifiers: VerifierSource,
         in_thread: RunInThread,
         decoy_secret: bytes,
-        record: Callable[[str, str], None],
+        record: RecordLogIn,
     ) -> None:
         self._clock = clock
         self._verifiers = verifiers
@@ -118,20 +131,21 @@ class OperatorChecker:
         """Fires with the person's avatar id; fails with `UnauthorizedLogin`."""
         given: tuple[bytes, bytes] = credentials.username, credentials.password
         name, password = (text.decode("utf-8", "replace").strip("\r\0") for text in given)
-        return Deferred.fromCoroutine(self._judge(name, password))
+        origin = credentials.origin if isinstance(credentials, Typed) else ""
+        return Deferred.fromCoroutine(self._judge(name, password, origin))
 
-    async def _judge(self, name: str, password: str) -> bytes | tuple[()]:
+    async def _judge(self, name: str, password: str, origin: str) -> bytes | tuple[()]:
         delay_s = self._guard.delay_s(name)
         if delay_s:
-            self._record(name, f"waits {delay_s:.0f} s for another try")
+            self._record(name, origin, f"the next try waits {delay_s:.0f} s", True)
             await deferLater(self._clock, delay_s)
         known = await self._verifiers.verifier_for(name)
         verifier: Verifier = known or decoy_verifier(name, self._decoy_secret)
         fits = await self._in_thread(lambda: is_password_of(verifier, password))
         if not fits or verifier.role not in _ROLES:
             self._guard.was_wrong(name)
-            self._record(name, "log-in refused")
+            self._record(name, origin, "", True)
             raise UnauthorizedLogin("the name or the password is wrong")
         self._guard.was_right(name)
-        self._record(name, f"logged in as {verifier.role.value}")
-        return Person(name, verifier.role).avatar_id
+        self._record(name, origin, verifier.role.value, False)
+        return Person(name, verifier.role, origin).avatar_id

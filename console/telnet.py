@@ -14,7 +14,6 @@ from twisted.conch.telnet import (
     TelnetBootstrapProtocol,
     TelnetTransport,
 )
-from twisted.cred.credentials import UsernamePassword
 from twisted.cred.portal import IRealm, Portal
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IAddress, IReactorTime, IStreamClientEndpoint
@@ -23,7 +22,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
-from console.access import OperatorChecker, Person
+from console.access import OperatorChecker, Person, Typed
 from console.daemons import Daemons
 from console.terminal import ConsoleTerminal, terminal_on
 from console.verbs import Console
@@ -35,8 +34,8 @@ LOG_IN_S_MAX = 120.0
 
 CONNECTIONS_MAX = 32
 
-Record = Callable[[str, str], None]
-"""Called with a person's name and what the person did."""
+Record = Callable[[Person, str, str], None]
+"""Called with a person, the verb and its words, before it is carried out."""
 
 
 @implementer(IRealm)
@@ -59,22 +58,22 @@ class ConsoleRealm:
         self._record = record
 
     def requestAvatar(
-        self, avatarId: bytes | tuple[()], _mind: object, *interfaces: object
+        self, avatarId: bytes | tuple[()], mind: object, *interfaces: object
     ) -> tuple[type[Interface], object, Callable[[], None]]:
-        """A terminal with the rights of the person."""
+        """A terminal with the rights of the person, who is at the address that `mind` names."""
         assert ITelnetProtocol in interfaces
         assert isinstance(avatarId, bytes)
-        person = Person.of(avatarId)
+        person = Person.of(avatarId, str(mind))
         daemons = Daemons(self._clock, self._endpoints, self._credentials[person.role], person.name)
         console = Console(self._clock, daemons, person.role)
 
         def log_out() -> None:
-            self._record(person.name, "logged out")
+            self._record(person, "log out", "")
             Deferred.fromCoroutine(daemons.close())
 
         def make() -> ConsoleTerminal:
             return ConsoleTerminal(
-                self._clock, console, lambda line: self._record(person.name, line)
+                self._clock, console, lambda verb, words: self._record(person, verb, words)
             )
 
         return ITelnetProtocol, TelnetBootstrapProtocol(terminal_on, make), log_out
@@ -103,7 +102,10 @@ class _LogIn(AuthenticatingTelnetProtocol):
         username, password = self.username, line
         self.transport.wont(ECHO).addErrback(lambda _failure: None)
         self.transport.write(b"\n")
-        judging = self.portal.login(UsernamePassword(username, password), None, ITelnetProtocol)
+        address = self.transport.getPeer()
+        origin = f"{address.host}:{address.port}"
+        typed = Typed(username, password, origin)
+        judging = self.portal.login(typed, origin, ITelnetProtocol)
         judging.addCallbacks(self._let_in, self._keep_out)
         return "Discard"
 

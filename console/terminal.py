@@ -33,7 +33,7 @@ _BACKSPACE = b"\x08"
 class ConsoleTerminal(HistoricRecvLine):
     """One person's session.
 
-    :param record: called with each line before it is carried out.
+    :param record: called with the verb and words of each line before it is carried out.
     """
 
     log = Logger()
@@ -44,7 +44,7 @@ class ConsoleTerminal(HistoricRecvLine):
         self,
         clock: IReactorTime,
         console: Console,
-        record: Callable[[str], None],
+        record: Callable[[str, str], None],
         idle_s: float = IDLE_S,
     ) -> None:
         self._clock = clock
@@ -52,7 +52,7 @@ class ConsoleTerminal(HistoricRecvLine):
         self._record = record
         self._idle_s = idle_s
         self._idle_call: Any = None
-        self._asking: Deferred[None] | None = None
+        self._asking: Deferred[Any] | None = None
         self._typed_ahead: list[tuple[bytes, bytes]] = []
         self._top: LoopingCall | None = None
 
@@ -84,8 +84,9 @@ class ConsoleTerminal(HistoricRecvLine):
         if self._idle_call is not None and self._idle_call.active():
             self._idle_call.cancel()
         self._end_top()
-        if self._asking is not None:
-            self._asking.cancel()
+        asking, self._asking = self._asking, None
+        if asking is not None:
+            asking.cancel()
         super().connectionLost(reason)
 
     def _rest(self) -> None:
@@ -135,8 +136,10 @@ class ConsoleTerminal(HistoricRecvLine):
             self.drawInputLine()
 
     def _interrupt(self) -> None:
-        if self._asking is not None:
-            self._asking.cancel()
+        asking, self._asking = self._asking, None
+        self._typed_ahead.clear()
+        if asking is not None:
+            asking.cancel()
         self._write(["^C"])
         self._empty_line()
         self._prompt()
@@ -162,34 +165,43 @@ class ConsoleTerminal(HistoricRecvLine):
         """Carry out a line."""
         text = line.decode("utf-8", "replace").strip()
         if text:
-            self._record(text)
+            verb, _, words = text.partition(" ")
+            self._record(verb, words)
         if text == "quit":
             self._end()
         elif text == "top":
             self._begin_top()
         elif text:
-            self._asking = Deferred.fromCoroutine(self._carry_out(text))
-            self._asking.addErrback(self._broken)
-            self._asking.addCallback(self._done)
+            self._begin(text)
         else:
             self._prompt()
 
-    async def _carry_out(self, text: str) -> None:
+    def _begin(self, text: str) -> None:
+        asking = self._asking = Deferred.fromCoroutine(self._answer(text))
+
+        def done(shown: list[str] | None) -> None:
+            # What was given up may have gone on all the same.
+            if self._asking is asking:
+                self._asking = None
+                self._write(shown or [])
+                self._done()
+
+        asking.addErrback(self._broken)
+        asking.addCallback(done)
+
+    async def _answer(self, text: str) -> list[str]:
         try:
             verb, answer = await self._console.ask(text)
-            self._write(verb.show(answer))
+            return verb.show(answer)
         except TradeError as refusal:
-            self._write(wrapped(refusal.message))
+            return wrapped(refusal.message)
 
     def _broken(self, failure: Failure) -> None:
         if failure.check(CancelledError) is None:
             self.log.failure("the console failed", failure)
             self._write(["this went wrong; it is in the console's log"])
 
-    def _done(self, _result: object) -> None:
-        self._asking = None
-        if self.terminal is None:
-            return
+    def _done(self) -> None:
         self._prompt()
         typed, self._typed_ahead = self._typed_ahead, []
         for key, modifier in typed:

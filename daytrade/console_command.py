@@ -120,7 +120,7 @@ async def _carry_out(verbs: Console, line: str, as_json: bool) -> int:
 
 async def _at_terminal(reactor: Any, verbs: Console) -> None:
     ended: Deferred[None] = Deferred()
-    terminal = terminal_on(lambda: ConsoleTerminal(reactor, verbs, lambda _line: None))
+    terminal = terminal_on(lambda: ConsoleTerminal(reactor, verbs, lambda _verb, _words: None))
     with _raw_terminal():
         StandardIO(_UntilEnd(terminal, ended), reactor=reactor)
         await ended

@@ -219,6 +219,7 @@ class StackServices:
             ("--accept", str(console_accept_path(self._directory))),
             ("--operator", self._credential(AccessRole.OPERATOR)),
             ("--administrator", self._credential(AccessRole.ADMINISTRATOR)),
+            self._to_audit,
         )
 
     @property

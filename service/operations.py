@@ -25,6 +25,9 @@ Answer = Any
 """What JSON can hold."""
 
 
+OnAsked = Callable[[Link, str, str, Sequence[str], bool], None]
+
+
 class Verb(Struct, frozen=True):
     """Something that can be asked of a daemon.
 
@@ -52,18 +55,15 @@ class Verb(Struct, frozen=True):
 class OperatedService:
     """A service that operators may ask as well; see `service.server.Service`.
 
-    :param record: called with operator, role, and the line that was asked, before it is done.
+    :ivar on_asked: called with the link, the operator, the verb and its words, and whether it is
+        refused, before it is done.
     """
 
     log = Logger()
 
-    def __init__(
-        self,
-        inner: Service,
-        record: Callable[[str, AccessRole, str], None] | None = None,
-    ) -> None:
+    def __init__(self, inner: Service) -> None:
         self._inner = inner
-        self._record = record or self._write_down
+        self.on_asked: OnAsked = lambda _link, _operator, _verb, _words, _is_refused: None
         self._verbs: dict[str, Verb] = {}
         self.offer([Verb("help", "", "what can be asked of this daemon", self._help)])
 
@@ -96,8 +96,23 @@ class OperatedService:
         asking.addCallback(lambda answer: link.reply(request_id, answer))
 
     def _run(self, link: Link, request: Operate) -> Any:
-        line = " ".join([request.verb, *request.words])
-        self._record(request.operator or link.name, link.role, line)
+        operator = request.operator or link.name
+        try:
+            verb = self._verb_for(link, request)
+        except TradeError:
+            self.on_asked(link, operator, request.verb, request.words, True)
+            raise
+        self.log.info(
+            "{operator} ({role}): {line}",
+            operator=operator,
+            role=link.role.value,
+            line=" ".join([request.verb, *request.words]),
+        )
+        self.on_asked(link, operator, request.verb, request.words, False)
+        answer = verb.run(*request.words)
+        return Deferred.fromCoroutine(_awaited(answer)) if isinstance(answer, Awaitable) else answer
+
+    def _verb_for(self, link: Link, request: Operate) -> Verb:
         verb = self._verbs.get(request.verb)
         if link.role not in _RANKS:
             raise TradeError(Code.NOT_PERMITTED, f"the role {link.role.value} is no operator's")
@@ -108,8 +123,7 @@ class OperatedService:
         if _RANKS.index(link.role) < _RANKS.index(verb.role):
             raise TradeError(Code.NOT_PERMITTED, f"{verb.name} is for the {verb.role.value} alone")
         verb.check(request.words)
-        answer = verb.run(*request.words)
-        return Deferred.fromCoroutine(_awaited(answer)) if isinstance(answer, Awaitable) else answer
+        return verb
 
     def _names(self) -> str:
         return ", ".join(sorted(self._verbs))
@@ -118,9 +132,6 @@ class OperatedService:
         return [
             [verb.name, verb.usage, verb.role.value, verb.help] for verb in self._verbs.values()
         ]
-
-    def _write_down(self, operator: str, role: AccessRole, line: str) -> None:
-        self.log.info("{operator} ({role}): {line}", operator=operator, role=role.value, line=line)
 
     def _error(self, failure: Failure) -> Error:
         if isinstance(failure.value, TradeError):

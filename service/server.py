@@ -4,6 +4,7 @@ Imports only `protocol` and `service`. What is asked is for a `Service` to answe
 client that is not logged in.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -47,6 +48,9 @@ answered.
 """
 
 
+OnLogIn = Callable[["ServerProtocol", str, bool], None]
+
+
 class ServerProtocol(WireProtocol):
     """One client's connection.
 
@@ -60,6 +64,7 @@ class ServerProtocol(WireProtocol):
         self._factory = factory
         self._log_in: ServerLogIn | None = None
         self._log_in_tries = 0
+        self._claimed_name = ""
         self._log_in_call: Any = None
         self._looking_up: Deferred[None] | None = None
         self._outstanding = 0
@@ -141,12 +146,13 @@ class ServerProtocol(WireProtocol):
 
     def _start_log_in(self, request_id: bytes, message: LogIn) -> None:
         self._log_in_tries += 1
+        self._claimed_name = ""
         self._looking_up = Deferred.fromCoroutine(self._challenge(request_id, message))
         self._looking_up.addErrback(self._log_in_broken, request_id)
 
     async def _challenge(self, request_id: bytes, message: LogIn) -> None:
         try:
-            name = name_of(message)
+            name = self._claimed_name = name_of(message)
             verifier = await self._factory.verifiers.verifier_for(name)
             if verifier is None:
                 verifier = decoy_verifier(name, self._factory.decoy_secret)
@@ -167,6 +173,7 @@ class ServerProtocol(WireProtocol):
             return
         self._log_in_call.cancel()
         self._factory.counters.logged_in += 1
+        self._factory.on_log_in(self, self.name, False)
         self.send(verdict, request_id)
         if self._factory.is_draining:
             self.drain()
@@ -174,6 +181,7 @@ class ServerProtocol(WireProtocol):
     def _refuse_log_in(self, request_id: bytes, refusal: TradeError) -> None:
         self.log.warn("log-in refused to {peer}", peer=self.peer)
         self._factory.counters.log_ins_refused += 1
+        self._factory.on_log_in(self, self._claimed_name, True)
         if self._log_in_tries >= LOG_IN_TRIES_MAX:
             self.send(Error(refusal.code, "too many failed log-ins on one connection"))
             self.close()
@@ -224,6 +232,7 @@ class WireServerFactory(ServerFactory):
     """Makes a `ServerProtocol` for each client of one service.
 
     :ivar counters: what has happened so far.
+    :ivar on_log_in: called with the session, the name it gave, and whether it was refused.
     :ivar protocols: the clients that are connected now.
     :ivar decoy_secret: random bytes that make log-ins of unknown names look like others.
     :ivar is_draining: nothing more is accepted.
@@ -247,6 +256,7 @@ class WireServerFactory(ServerFactory):
         self.decoy_secret = decoy_secret
         self.heartbeat_s = heartbeat_s
         self.counters = WireCounters()
+        self.on_log_in: OnLogIn = lambda _session, _name, _is_refused: None
         self.protocols: set[ServerProtocol] = set()
         self.is_draining = False
 

@@ -41,7 +41,14 @@ class Words:
         self.needed: dict[str, tuple[str, ...]] = {
             "legacy-quotes": (),
             "trade-audit": ("--store", str(directory / "audit.sqlite"), "--accept", str(accept)),
-            "trade-console": ("--daemons", "a=tcp:a:1", "--accept", str(accept), *credentials),
+            "trade-console": (
+                "--daemons",
+                "a=tcp:a:1",
+                "--accept",
+                str(accept),
+                *credentials,
+                *ledger[2:],
+            ),
             "trade-quotes": ("--accept", str(accept), "--credential", str(credential)),
             "trade-server": ledger,
             "trade-triggers": ledger,
@@ -101,6 +108,7 @@ def test_a_service_is_built_from_its_options_and_begins_nothing_yet(
         ("trade-audit", "--store"),
         ("trade-audit", "--accept"),
         ("trade-console", "--accept"),
+        ("trade-console", "--credential"),
         ("trade-console", "--administrator"),
         ("trade-console", "--daemons"),
         ("trade-console", "--operator"),
@@ -130,6 +138,7 @@ ENDPOINTS = [
     ("legacy-quotes", "control"),
     ("trade-audit", "listen"),
     ("trade-console", "listen"),
+    ("trade-console", "audit"),
     ("trade-quotes", "listen"),
     ("trade-quotes", "legacy"),
     ("trade-quotes", "audit"),
@@ -211,7 +220,10 @@ def test_a_file_that_cannot_be_used_is_refused_by_name(
         (
             trade_server,
             "trade-server",
-            ["port", "drain", "commands", "sessions", "audit records", "node", "prices", "store"],
+            [
+                *("port", "drain", "commands", "sessions", "audit records", "node", "prices"),
+                *("store", "last security events", "security log"),
+            ],
         ),
         (
             trade_triggers,
@@ -225,12 +237,17 @@ def test_a_file_that_cannot_be_used_is_refused_by_name(
                 "audit records",
                 "prices",
                 "store",
+                "last security events",
+                "security log",
             ],
         ),
         (
             trade_quotes,
             "trade-quotes",
-            ["port", "sessions", "last audit records", "audit records"],
+            [
+                *("port", "sessions", "last audit records", "audit records"),
+                *("last security events", "security log"),
+            ],
         ),
         (
             trade_web,

@@ -16,11 +16,13 @@ from service.operations import OperatedService, Verb
 from service.server import Service, WireServerFactory
 from service.server_figures import server_figures
 from service.time import make_timers_monotonic
+from twistd_plugins.security import SecurityLog
 
 
 class OperatedPort:
     """The port of a service that operators may ask as well.
 
+    :param security: keeps who logged in, and what operators asked.
     :ivar listener: opens and closes the port.
     :ivar watch: what the daemon lets be seen of itself.
     """
@@ -33,6 +35,7 @@ class OperatedPort:
         verifiers: VerifierSource,
         figures: Sequence[Figure],
         verbs: Sequence[Verb],
+        security: SecurityLog | None = None,
     ) -> None:
         make_timers_monotonic(reactor)
         name = options["name"]
@@ -51,6 +54,9 @@ class OperatedPort:
             options,
             lambda: stop_once(reactor),
         )
+        if security is not None:
+            self.factory.on_log_in = security.log_in
+            operated.on_asked = security.asked
         operated.offer([*common.verbs(), *verbs])
 
     def _health(self) -> Health:

@@ -8,7 +8,6 @@ from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.threads import deferToThreadPool
-from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
 from console.access import OperatorChecker
@@ -17,8 +16,7 @@ from protocol.authentication import AccessRole
 from service.daemon import DaemonOptions, Listener, daemon_service
 from service.ordered import Step
 from twistd_plugins.common import accept_option, check_endpoints, credential_option, named_endpoints
-
-log = Logger()
+from twistd_plugins.security import SecurityLog
 
 
 class Options(DaemonOptions):
@@ -28,14 +26,17 @@ class Options(DaemonOptions):
         ["listen", "l", "tcp:12600:interface=127.0.0.1", "Endpoint for telnet."],
         ["name", "n", "console", "The console's name."],
         ["daemons", "d", None, "Daemons to ask, as NAME=ENDPOINT separated by commas."],
-        ["accept", "a", None, "File with the names that may log in, and their verifiers."],
+        ["audit", "a", "tcp:127.0.0.1:12200", "Endpoint of the audit daemon."],
+        ["credential", "c", None, "File with the name and password for the audit daemon."],
+        ["accept", None, None, "File with the names that may log in, and their verifiers."],
         ["operator", None, None, "File with what operators' questions are asked by."],
         ["administrator", None, None, "File with what administrators' are asked by."],
     ]
 
     def postOptions(self) -> None:
         """Check what can be checked without asking anybody."""
-        check_endpoints(self, servers=("listen",))
+        check_endpoints(self, clients=("audit",), servers=("listen",))
+        self.credential = credential_option(self.required_path("credential"))
         named_endpoints(None, "daemons", self.required("daemons"))
         self.verifiers = accept_option(self.required_path("accept"))
         self.credentials = {
@@ -52,18 +53,17 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         reactor = global_reactor
     pool = ThreadPool(minthreads=0, maxthreads=1, name="console passwords")
 
-    def record(name: str, what: str) -> None:
-        log.info("{name}: {what}", name=name, what=what)
+    security = SecurityLog(reactor, options, options.credential)
 
     checker = OperatorChecker(
         reactor,
         options.verifiers,
         lambda work: deferToThreadPool(reactor, pool, work),
         os.urandom(32),
-        record,
+        security.console_log_in,
     )
     endpoints = named_endpoints(reactor, "daemons", options["daemons"])
-    realm = ConsoleRealm(reactor, endpoints, options.credentials, record)
+    realm = ConsoleRealm(reactor, endpoints, options.credentials, security.typed)
     factory = ConsoleFactory(reactor, realm, checker)
     listener = Listener(reactor, options["listen"], factory)
 
@@ -77,6 +77,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         factory.close_all()
 
     steps = [
+        *security.steps,
         Step("threads", start_threads, stop_threads),
         Step("sessions", stop=end_sessions),
         Step("port", listener.open, listener.close),

@@ -16,6 +16,7 @@ from service.time import wall_ms
 from twistd_plugins.common import accept_option, check_endpoints, credential_option
 from twistd_plugins.port import OperatedPort
 from twistd_plugins.prices import LegacyRoute
+from twistd_plugins.security import SecurityLog
 
 PRICE_MARGIN_S = 0.5
 """A price that lapses this soon is fetched anew: a node has to decide and commit with it."""
@@ -55,8 +56,9 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         *shipper_figures({"hits": legacy.hits.shipper}),
         *legacy.figures,
     ]
+    security = SecurityLog(reactor, options, options.credential)
     verbs = [*CacheVerbs(quotes).verbs(), legacy.verb]
-    port = OperatedPort(reactor, options, proxy, options.verifiers, figures, verbs)
+    port = OperatedPort(reactor, options, proxy, options.verifiers, figures, verbs, security)
 
     async def start_shipping() -> None:
         legacy.hits.start()
@@ -66,6 +68,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         port.factory.close_all()
 
     steps = [
+        *security.steps,
         Step("audit records", start_shipping, legacy.hits.stop),
         Step("last audit records", stop=legacy.hits.drain, stop_timeout_s=5.0),
         Step("sessions", stop=end_sessions),

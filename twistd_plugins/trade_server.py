@@ -24,6 +24,7 @@ from twistd_plugins.common import (
 )
 from twistd_plugins.port import OperatedPort
 from twistd_plugins.prices import QUOTES_OPTION, PriceRoute
+from twistd_plugins.security import SecurityLog
 
 PRICE_MARGIN_S = 0.25
 """A price that lapses this soon decides nothing: the commit might come too late for it."""
@@ -92,8 +93,9 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         *cache_figures(node.quotes),
         *prices.figures,
     ]
+    security = SecurityLog(reactor, options, credential)
     verbs = [*NodeVerbs(store).verbs(), *CacheVerbs(node.quotes).verbs(), prices.legacy_verb]
-    port = OperatedPort(reactor, options, node.service, store, figures, verbs)
+    port = OperatedPort(reactor, options, node.service, store, figures, verbs, security)
 
     async def tell_clients() -> None:
         port.factory.drain()
@@ -105,6 +107,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         store.close()
 
     steps = [
+        *security.steps,
         Step("store", stop=close_store),
         Step("prices", prices.start, prices.stop, stop_timeout_s=5.0),
         Step("node", node.start, node.close),

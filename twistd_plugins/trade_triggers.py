@@ -22,6 +22,7 @@ from trigger.trading import TriggerService
 from twistd_plugins.common import check_endpoints, credential_option, named_endpoints
 from twistd_plugins.port import OperatedPort
 from twistd_plugins.prices import QUOTES_OPTION, PriceRoute
+from twistd_plugins.security import SecurityLog
 
 
 class Options(DaemonOptions):
@@ -90,8 +91,9 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         *prices.figures,
     ]
     service = NoTrade(lambda: _health(triggers, standby))
+    security = SecurityLog(reactor, options, options.credential)
     verbs = [*CacheVerbs(triggers.quotes).verbs(), prices.legacy_verb]
-    port = OperatedPort(reactor, options, service, store, figures, verbs)
+    port = OperatedPort(reactor, options, service, store, figures, verbs, security)
 
     async def end_sessions() -> None:
         port.factory.close_all()
@@ -103,6 +105,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         store.close()
 
     steps = [
+        *security.steps,
         Step("store", stop=close_store),
         Step("prices", prices.start, prices.stop, stop_timeout_s=5.0),
         Step("audit records", start_shipping, shipper.stop),
