@@ -5,6 +5,7 @@ Used by `twistd_plugins.trade_audit`.
 
 from contextlib import closing
 
+from audit.security import is_security_stream
 from audit.store import Store
 from audit.verify import Finding, FindingKind, LogCheck
 from protocol.errors import Code, TradeError
@@ -42,7 +43,11 @@ class AuditVerbs:
 
     async def _verify(self) -> Answer:
         """Look at what can be judged while the system runs: the ledger is compared at rest."""
-        positions = dict(self._store.positions)
+        positions = {
+            stream: number
+            for stream, number in self._store.positions.items()
+            if not is_security_stream(stream)
+        }
 
         def look() -> list[Finding]:
             check = LogCheck()

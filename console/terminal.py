@@ -79,6 +79,9 @@ class ConsoleTerminal(HistoricRecvLine):
         self._write([f"DayTrade console, {role}. `help` shows what can be typed."])
         self._prompt()
 
+    def terminalSize(self, width: int, height: int) -> None:
+        """Leave the screen as it is: what is shown fits 80 columns."""
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Ask nothing more."""
         if self._idle_call is not None and self._idle_call.active():
