@@ -47,21 +47,27 @@ class LogReport(Struct):
 
 
 class LedgerState(Struct):
-    """The ledger at a moment: how far its streams are, and what everybody owns."""
+    """The ledger at a moment: how far its streams are, and what everybody owns.
+
+    :ivar versions: the number of each account's newest entry.
+    """
 
     positions: dict[str, int]
     balances: dict[str, Balance]
+    versions: dict[str, int] = {}
 
 
 async def read_ledger(store: Store) -> LedgerState:
     """Read the whole ledger; raises `StoreUnavailable`."""
     positions = {name: each.last_number for name, each in (await store.positions()).items()}
     balances: dict[str, Balance] = {}
+    versions: dict[str, int] = {}
     page: list[Account] = await store.accounts_after("", _ACCOUNTS_AT_A_TIME)
     while page:
         balances.update((account.user, balance_of(account)) for account in page)
+        versions.update((account.user, account.seq) for account in page)
         page = await store.accounts_after(page[-1].user, _ACCOUNTS_AT_A_TIME)
-    return LedgerState(positions, balances)
+    return LedgerState(positions, balances, versions)
 
 
 def check_log(path: Path, ledger: LedgerState) -> LogReport:

@@ -167,6 +167,7 @@ class Driver:
         node = self._fleet.up.get(run.node)
         sent.node, sent.is_refused = run.node, False
         if node is not None:
+            sent.sends += 1
             command = sent.command
             on_part = self._dumplogs.begin(command) if isinstance(command, DumpLog) else None
             node.ask(sent.command_id, command, partial(self._answered, run, sent), on_part)

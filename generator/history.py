@@ -6,9 +6,9 @@ can tell what was never answered from what was never sent.
 
 The file holds one JSON object a line, in the order in which things happened:
 
-    {"id": HEX, "at_ms": UNIX_MS, "what": "sent", "kind": N, "body": [the command's fields]}
-    {"id": HEX, "at_ms": UNIX_MS, "what": "accepted" | "refused", "kind": N, "body": [the reply's]}
-    {"id": HEX, "at_ms": UNIX_MS, "what": "unknown", "kind": 0, "body": []}
+    {"id": HEX, "at_ms": UNIX_MS, "what": WHAT, "kind": N, "body": [FIELDS], "sends": TIMES}
+
+WHAT is `sent` with a command, `accepted` or `refused` with its reply, or `unknown` with nothing.
 """
 
 from collections import Counter, defaultdict, deque
@@ -35,6 +35,7 @@ class Exchange(Struct):
     """One command as the client saw it.
 
     :ivar outcome: None while neither an answer nor the deadline has come.
+    :ivar sends: how often it was sent before it ended.
     :ivar sent_ms, ended_ms: by the client's clock, Unix ms; `ended_ms` is 0 until it ended.
     """
 
@@ -44,6 +45,7 @@ class Exchange(Struct):
     outcome: Outcome | None = None
     reply: Message | None = None
     ended_ms: int = 0
+    sends: int = 1
 
     @property
     def is_answered(self) -> bool:
@@ -59,6 +61,7 @@ class _Note(Struct, frozen=True, gc=False):
     what: str
     kind: int = 0
     body: msgspec.Raw = _EMPTY
+    sends: int = 1
 
 
 class HistoryFile:
@@ -81,15 +84,17 @@ class HistoryFile:
         """Note a command before it is sent for the first time."""
         self._note(command_id, _SENT, command)
 
-    def ended(self, command_id: bytes, outcome: Outcome, reply: Message | None) -> None:
-        """Note how a command ended."""
-        self._note(command_id, outcome.name.lower(), reply)
+    def ended(
+        self, command_id: bytes, outcome: Outcome, reply: Message | None, sends: int = 1
+    ) -> None:
+        """Note how a command ended, and how often it was sent until then."""
+        self._note(command_id, outcome.name.lower(), reply, sends)
 
-    def _note(self, command_id: bytes, what: str, message: Message | None) -> None:
-        note = _Note(command_id.hex(), self._wall_ms(), what)
+    def _note(self, command_id: bytes, what: str, message: Message | None, sends: int = 1) -> None:
+        kind, body = 0, _EMPTY
         if message is not None:
-            body = msgspec.Raw(msgspec.json.encode(message))
-            note = _Note(note.id, note.at_ms, what, message.KIND, body)
+            kind, body = message.KIND, msgspec.Raw(msgspec.json.encode(message))
+        note = _Note(command_id.hex(), self._wall_ms(), what, kind, body, sends)
         self._file.write(msgspec.json.encode(note) + b"\n")
 
     def close(self) -> None:
@@ -126,6 +131,7 @@ def _take(by_id: dict[str, Exchange], note: _Note) -> None:
         exchange.outcome = Outcome[note.what.upper()]
         exchange.reply = message
         exchange.ended_ms = note.at_ms
+        exchange.sends = note.sends
     elif not isinstance(message, Command):
         raise ValueError(f"kind {note.kind} is no command")
     elif note.id not in by_id:

@@ -123,7 +123,7 @@ class Play:
     ) -> None:
         command = sent.command
         if self._history is not None:
-            self._history.ended(sent.command_id, outcome, reply)
+            self._history.ended(sent.command_id, outcome, reply, sent.sends)
         self.result.record(command.NAME, outcome, latency_us)
         if self._progress is not None:
             self._progress.advance(1)

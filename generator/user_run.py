@@ -17,10 +17,11 @@ class Sent:
         to wait for others at a fixed rate is not told as faster than it was.
     :ivar first_sent_s: when it was sent for the first time.
     :ivar node: the node it was sent to last.
+    :ivar sends: how often it was sent.
     :ivar is_refused: the server could not take it, and it is to be sent again.
     """
 
-    __slots__ = ("command", "command_id", "due_s", "first_sent_s", "is_refused", "node")
+    __slots__ = ("command", "command_id", "due_s", "first_sent_s", "is_refused", "node", "sends")
 
     def __init__(
         self, command_id: bytes, command: Command, due_s: float, first_sent_s: float
@@ -31,6 +32,7 @@ class Sent:
         self.first_sent_s = first_sent_s
         self.node = ""
         self.is_refused = False
+        self.sends = 0
 
 
 class UserRun:
