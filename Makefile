@@ -3,14 +3,19 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SEED ?= 1
+FAULTS ?= 200
 
-.PHONY: demo test lint bench bench-long quotes-policy up clean
+.PHONY: demo test chaos lint bench bench-long quotes-policy up clean
 
 demo: $(READY)
 	$(BIN)/daytrade demo
 
 test: $(READY)
 	$(BIN)/python -m pytest
+
+chaos: $(READY)
+	$(BIN)/daytrade chaos --seed $(SEED) --faults $(FAULTS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

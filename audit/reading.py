@@ -81,6 +81,12 @@ def read_entries(
         yield from merge(*readers, key=_place_in_time)
 
 
+def read_positions(path: Path) -> dict[str, int]:
+    """The last stored number of each stream; raises `sqlite3.Error`."""
+    with closing(connect(path)) as connection:
+        return dict(connection.execute("SELECT name, last_number FROM stream").fetchall())
+
+
 def read_security(path: Path) -> Generator[SecurityEvent, None, None]:
     """Yield the events of the security log in the order of time; raises `sqlite3.Error`."""
     with closing(connect(path)) as connection:

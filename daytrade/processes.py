@@ -21,8 +21,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from daytrade.errors import ProcessFailed, log_tail
-from daytrade.process_run import Command, ExitStatus, spawn
+from daytrade.process_run import Command, ExitStatus, ask, spawn
 from daytrade.process_usage import Usage, read_usage
+from daytrade.watchdog import Watchdog, WatchLimits
+from service.lifeline import QUESTION
 
 READY_POLL_S = 0.02
 USAGE_POLL_S = 1.0
@@ -52,6 +54,7 @@ class SupervisedProcess:
     :param grace_s: how long the child may take to end on SIGTERM before SIGKILL; for a command on a
         leash, more than the leash's own grace time.
     :param backoff: restart the child when it ends by itself; None: leave it ended.
+    :param watch: how closely to watch a command that answers; None: not at all.
     :param on_exit: called with this process and the status when the child ends by itself.
     """
 
@@ -68,6 +71,7 @@ class SupervisedProcess:
         backoff: Backoff | None = None,
         on_exit: Callable[["SupervisedProcess", ExitStatus], None] | None = None,
         usage_of: Callable[[int], Usage] = read_usage,
+        watch: WatchLimits | None = None,
     ) -> None:
         self.command = command
         self.grace_s = grace_s
@@ -89,6 +93,9 @@ class SupervisedProcess:
         self._ready_poll.clock = self._usage_poll.clock = clock
         self._kill_timer: IDelayedCall | None = None
         self._restart_timer: IDelayedCall | None = None
+        self._watchdog = (
+            None if watch is None else Watchdog(clock, self.name, watch, self._ask, self._silent)
+        )
         self._restarts = 0
         self._last_status: ExitStatus | None = None
         self._usage_before = Usage()
@@ -103,6 +110,11 @@ class SupervisedProcess:
     def pid(self) -> int | None:
         """The child's pid, None while there is no child."""
         return None if self._child is None else self._child.pid
+
+    @property
+    def is_ready(self) -> bool:
+        """The child runs and has said that it is ready."""
+        return self._child is not None and self._is_ready
 
     @property
     def usage(self) -> Usage:
@@ -135,6 +147,8 @@ class SupervisedProcess:
             return succeed(self._last_status)
         waiter: Deferred[ExitStatus | None] = Deferred()
         self._stopping.append(waiter)
+        if self._watchdog is not None:
+            self._watchdog.stop()
         if self._kill_timer is None:
             self._signal("TERM")
             self._kill_timer = self._clock.callLater(self.grace_s, self._kill_after_grace)
@@ -152,7 +166,9 @@ class SupervisedProcess:
         log_path = self.command.log_path
         self._log_offset = log_path.stat().st_size if log_path.exists() else 0
         try:
-            self._child = spawn(self._spawner, self._clock, self.command, self._ended)
+            self._child = spawn(
+                self._spawner, self._clock, self.command, self._ended, self._answered
+            )
         except OSError as error:
             self._problem = f"cannot be started: {error}"
             self._ended(ExitStatus(code=_CANNOT_START, signal=None))
@@ -167,6 +183,8 @@ class SupervisedProcess:
             self._is_ready = True
             self.log.info("{name} is ready, pid {pid}", name=self.name, pid=self.pid)
             self._settle_start(None)
+            if self._watchdog is not None:
+                self._watchdog.start()
         elif self._clock.seconds() - self._started_s >= self._ready_timeout_s:
             self._ready_poll.stop()
             self._problem = f"was not ready after {self._ready_timeout_s:g} s"
@@ -187,6 +205,8 @@ class SupervisedProcess:
     def _ended(self, status: ExitStatus) -> None:
         """Take note of the child's end, whatever caused it."""
         self._child = None
+        if self._watchdog is not None:
+            self._watchdog.stop()
         self._last_status = status
         self._usage_before, self._usage_now = self.usage, Usage()
         for poll in (self._ready_poll, self._usage_poll):
@@ -217,6 +237,27 @@ class SupervisedProcess:
         self._restarts += 1
         self.log.warn("{name} starts again in {delay_s} s", name=self.name, delay_s=delay_s)
         self._restart_timer = self._clock.callLater(delay_s, self._spawn)
+
+    # Its health.
+
+    @property
+    def trouble(self) -> str:
+        """What the child last said was wrong with it; empty when it is well or not watched."""
+        return "" if self._watchdog is None else self._watchdog.trouble
+
+    def _ask(self) -> None:
+        if self._child is not None:
+            ask(self._child, QUESTION)
+
+    def _answered(self, answer: bytes) -> None:
+        if self._watchdog is not None:
+            self._watchdog.answered(answer)
+
+    def _silent(self, silent_s: float) -> None:
+        self.log.error("{name} has not answered for {s:.1f} s: SIGKILL", name=self.name, s=silent_s)
+        self.kill()
+
+    # Its end.
 
     def _kill_after_grace(self) -> None:
         self.log.warn("{name} is still there after SIGTERM: SIGKILL", name=self.name)

@@ -166,6 +166,11 @@ class LocalStack:
         return endpoint
 
     @property
+    def postgres(self) -> EmbeddedPostgres | None:
+        """The embedded database, None where it runs elsewhere."""
+        return self._postgres
+
+    @property
     def store(self) -> PostgresStore:
         """The stack's ledger, for those who check it."""
         if self._store is None:

@@ -5,7 +5,7 @@ Used by `daytrade.stack` alone. Whoever a process depends on comes before it.
 
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from daytrade.data_directory import DataDirectory
 from daytrade.ports import FreePorts
 from daytrade.process_run import Command, ExitStatus
 from daytrade.processes import Backoff, SupervisedProcess
+from daytrade.watchdog import WatchLimits
 from protocol.authentication import AccessRole
 
 SERVICE_GRACE_S = 20.0
@@ -35,6 +36,10 @@ class StackSettings(Struct, frozen=True):
     :ivar proxies: quote proxies, which share the symbols among them.
     :ivar trigger_services: one is active, the others stand by.
     :ivar web_clients: web clients, each with a port of its own.
+    :ivar answer_s: how long a service may leave a question about its health open before it is
+        killed and started again.
+    :ivar stall_s: how long an event loop may stand still before its stack is told.
+    :ivar environment: more environment variables for some of the processes, by their name.
     :ivar base_port: the first node's port, from which the others follow; None: free ones.
     :ivar console: start the operators' console too.
     :ivar metrics_port: the first port for figures, from which the others follow; None: no figures.
@@ -51,6 +56,9 @@ class StackSettings(Struct, frozen=True):
     trigger_services: int = 1
     web_clients: int = 0
     base_port: int | None = None
+    answer_s: float = 5.0
+    stall_s: float = 1.0
+    environment: Mapping[str, Mapping[str, str]] = {}
     metrics_port: int | None = None
     console: bool = False
 
@@ -239,9 +247,11 @@ class StackServices:
             arguments += ["--metrics", listening(self._addresses.metrics[name])]
         command = Command(
             name,
-            (*twistd, "--lifeline", *arguments),
+            (*twistd, "--lifeline", "--stall-s", str(self._settings.stall_s), *arguments),
             self._directory.process_dir(name),
             self._directory.log_path(name),
+            self._settings.environment.get(name, {}),
+            answers=True,
         )
         return SupervisedProcess(
             self._reactor,
@@ -249,6 +259,7 @@ class StackServices:
             command,
             grace_s=SERVICE_GRACE_S,
             backoff=Backoff(),
+            watch=WatchLimits(answer_s=self._settings.answer_s),
             on_exit=lambda process, status: self._on_exit(process.name, status),
         )
 

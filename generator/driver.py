@@ -168,6 +168,7 @@ class Driver:
         sent.node, sent.is_refused = run.node, False
         if node is not None:
             sent.sends += 1
+            sent.last_sent_s = self._clock.seconds()
             command = sent.command
             on_part = self._dumplogs.begin(command) if isinstance(command, DumpLog) else None
             node.ask(sent.command_id, command, partial(self._answered, run, sent), on_part)

@@ -46,11 +46,15 @@ class Fault(StrEnum):
 
 
 class Finding(Struct, frozen=True):
-    """Something wrong; `where` is a user, stream or command, `what` the figures."""
+    """Something wrong; `where` is a user, stream or command, `what` the figures.
+
+    :ivar command_id: the command that it is about, if it is about one.
+    """
 
     kind: Fault
     where: str
     what: str
+    command_id: bytes = b""
 
 
 class LedgerView(Struct, frozen=True):
@@ -83,19 +87,27 @@ class Verdict(Struct):
     fired: int = 0
     findings: list[Finding] = []
 
-    def count(self, *kinds: Fault) -> int:
-        """How many findings are of these kinds."""
-        return sum(finding.kind in kinds for finding in self.findings)
-
     @property
     def lost(self) -> int:
         """Acknowledged commands that the ledger has lost or changed."""
-        return self.count(Fault.LOST, Fault.ALTERED, Fault.WRONG_REPLY)
+        return len(self.ids_lost)
+
+    @property
+    def ids_lost(self) -> set[bytes]:
+        """The ids of acknowledged commands that the ledger has lost or changed."""
+        kinds = (Fault.LOST, Fault.ALTERED, Fault.WRONG_REPLY)
+        return {finding.command_id for finding in self.findings if finding.kind in kinds}
 
     @property
     def doubled(self) -> int:
         """Commands, firings and lapses that were carried out more than once."""
-        return self.count(Fault.DOUBLED, Fault.ENDED_TWICE)
+        fired_again = sum(finding.kind is Fault.ENDED_TWICE for finding in self.findings)
+        return len(self.ids_doubled) + fired_again
+
+    @property
+    def ids_doubled(self) -> set[bytes]:
+        """The ids of commands that were carried out more than once."""
+        return {finding.command_id for finding in self.findings if finding.kind is Fault.DOUBLED}
 
 
 def judge(history: Sequence[Exchange], ledger: LedgerView, log: Iterable[StoredEntry]) -> Verdict:
@@ -121,8 +133,11 @@ class _Notes:
     def __init__(self, verdict: Verdict) -> None:
         self._findings = verdict.findings
 
-    def __call__(self, kind: Fault, where: str, what: str) -> None:
-        self._findings.append(Finding(kind, where, what))
+    def __call__(self, kind: Fault, where: str | Exchange, what: str) -> None:
+        if isinstance(where, Exchange):
+            self._findings.append(Finding(kind, _told(where), what, where.command_id))
+        else:
+            self._findings.append(Finding(kind, where, what))
 
 
 def _told(exchange: Exchange) -> str:
@@ -137,10 +152,10 @@ def _check_exchanges(
     for exchange in history:
         found = by_id.get(exchange.command_id, [])
         if len(found) > 1:
-            note(Fault.DOUBLED, _told(exchange), f"{len(found)} entries")
+            note(Fault.DOUBLED, exchange, f"{len(found)} entries")
         entry = found[0] if found else None
         if entry is not None and not is_same_command(entry, exchange.command):
-            note(Fault.ALTERED, _told(exchange), f"{entry.name} {entry.transaction_num}")
+            note(Fault.ALTERED, exchange, f"{entry.name} {entry.transaction_num}")
             continue
         if exchange.outcome is None or exchange.outcome is Outcome.UNKNOWN:
             verdict.unresolved += 1
@@ -155,10 +170,10 @@ def _check_reply(exchange: Exchange, entry: Entry | None, note: _Notes) -> None:
     reply = exchange.reply
     if isinstance(reply, Error):
         if entry is not None:
-            note(Fault.WRONG_REPLY, _told(exchange), "an Error, which never is in the ledger")
+            note(Fault.WRONG_REPLY, exchange, "an Error, which never is in the ledger")
         return
     if entry is None:
-        note(Fault.LOST, _told(exchange), f"acknowledged as {reply!r}")
+        note(Fault.LOST, exchange, f"acknowledged as {reply!r}")
         return
     assert isinstance(reply, Receipt | Refused | Summary)
     if isinstance(exchange.command, DisplaySummary) and entry.code is Code.OK:
@@ -166,11 +181,11 @@ def _check_reply(exchange: Exchange, entry: Entry | None, note: _Notes) -> None:
     else:
         matches = reply == reply_of(entry)
     if not matches:
-        note(Fault.WRONG_REPLY, _told(exchange), f"{reply!r} for {reply_of(entry)!r}")
+        note(Fault.WRONG_REPLY, exchange, f"{reply!r} for {reply_of(entry)!r}")
     early_ms = exchange.sent_ms - entry.decided_ms
     late_ms = entry.decided_ms - exchange.ended_ms
     if max(early_ms, late_ms) > CLOCK_SKEW_MS:
-        note(Fault.OUT_OF_TIME, _told(exchange), f"by {max(early_ms, late_ms)} ms")
+        note(Fault.OUT_OF_TIME, exchange, f"by {max(early_ms, late_ms)} ms")
 
 
 def _check_unasked(history: Sequence[Exchange], entries: Iterable[Entry], note: _Notes) -> None:
@@ -194,7 +209,7 @@ def _check_order(
             continue
         account, seq = account_name(exchange.command.user), found[0].seq
         if account and seq < newest.get(account, 0):
-            note(Fault.OUT_OF_ORDER, _told(exchange), f"number {seq} after {newest[account]}")
+            note(Fault.OUT_OF_ORDER, exchange, f"number {seq} after {newest[account]}")
         newest[account] = max(seq, newest.get(account, 0))
 
 
@@ -224,8 +239,9 @@ def _check_accounts(entries: Iterable[Entry], ledger: LedgerView, note: _Notes) 
             balance.apply(entry)
             if lowest(balance) < 0:
                 note(Fault.BELOW_ZERO, account, f"after number {entry.seq}: {balance}")
+        # Commands of no account share an empty name, which is no account to be walked through.
         last = len(by_account[account])
-        if ledger.versions.get(account, 0) != last:
+        if account and ledger.versions.get(account, 0) != last:
             note(Fault.GAP, account, f"{last} entries, version {ledger.versions.get(account, 0)}")
         owned = ledger.balances.get(account, Balance())
         if lowest(owned) < 0:

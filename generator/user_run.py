@@ -15,13 +15,22 @@ class Sent:
 
     :ivar due_s: when it was to be sent; its latency counts from then, so that a command which had
         to wait for others at a fixed rate is not told as faster than it was.
-    :ivar first_sent_s: when it was sent for the first time.
+    :ivar first_sent_s, last_sent_s: when it was sent for the first and for the last time.
     :ivar node: the node it was sent to last.
     :ivar sends: how often it was sent.
     :ivar is_refused: the server could not take it, and it is to be sent again.
     """
 
-    __slots__ = ("command", "command_id", "due_s", "first_sent_s", "is_refused", "node", "sends")
+    __slots__ = (
+        "command",
+        "command_id",
+        "due_s",
+        "first_sent_s",
+        "is_refused",
+        "last_sent_s",
+        "node",
+        "sends",
+    )
 
     def __init__(
         self, command_id: bytes, command: Command, due_s: float, first_sent_s: float
@@ -31,6 +40,7 @@ class Sent:
         self.due_s = due_s
         self.first_sent_s = first_sent_s
         self.node = ""
+        self.last_sent_s = first_sent_s
         self.is_refused = False
         self.sends = 0
 

@@ -15,7 +15,6 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamClientEndpoint
-from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.stdio import StandardIO
 from twisted.logger import Logger
 from twisted.python import usage
@@ -24,6 +23,8 @@ from twisted.python.failure import Failure
 from protocol.errors import TradeError
 from protocol.messages import Health
 from service.figures import Figure
+from service.lifeline import Lifeline
+from service.loop_watch import LoopWatch
 from service.monitoring import monitoring_site
 from service.ordered import OrderedService, Step, exit_with_failure
 from service.time import make_timers_monotonic
@@ -32,6 +33,7 @@ log = Logger()
 
 GC_THRESHOLDS = (50_000, 20, 20)
 """New objects before a look at the youngest; looks before one at the next generation, twice."""
+_STDOUT = 1
 
 
 class DaemonOptions(usage.Options):
@@ -40,8 +42,16 @@ class DaemonOptions(usage.Options):
     optFlags = [
         ["lifeline", None, "End when standard input is closed, so as to leave with the starter."],
     ]
-    optParameters = [
+    optParameters: list[list[Any]] = [
         ["announce", None, None, "File to write the address to, once the service is ready."],
+        ["answer-on", None, None, "Descriptor for answers to `health` on standard input.", int],
+        [
+            "stall-s",
+            None,
+            None,
+            "Tell the stack of an event loop that stands still so long.",
+            float,
+        ],
         ["metrics", None, None, "Endpoint for /metrics, /healthz and /readyz; none without it."],
     ]
 
@@ -113,16 +123,6 @@ class Watch(Struct, frozen=True):
 _SHOWS_NOTHING = Watch()
 
 
-class _Lifeline(Protocol):
-    """Standard input: nothing is read from it but its end."""
-
-    def __init__(self, on_end: Callable[[], None]) -> None:
-        self._on_end = on_end
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._on_end()
-
-
 def daemon_service(
     reactor: Any,
     options: DaemonOptions,
@@ -160,9 +160,12 @@ def daemon_service(
         site = monitoring_site(name, watch.figures, health)
         monitoring = Listener(reactor, options["metrics"], site)
         steps = [Step("monitoring", monitoring.open, monitoring.close), *steps]
+    stall_s = options["stall-s"]
+    if stall_s is not None:
+        loop_watch = LoopWatch(reactor, stall_s)
+        steps = [Step("event loop's watch", loop_watch.start, loop_watch.stop), *steps]
     if options["lifeline"]:
-        lifeline = _Lifeline(lambda: stop_once(reactor))
-        reactor.callWhenRunning(lambda: StandardIO(lifeline, reactor=reactor))
+        _hold_lifeline(reactor, options["answer-on"], health)
     return OrderedService(reactor, steps, ready, failed)
 
 
@@ -175,6 +178,16 @@ def settle_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+
+
+def _hold_lifeline(reactor: Any, answer_on: int | None, health: Callable[[], Health]) -> None:
+    """End with the starter; and answer it, where it told on which descriptor."""
+    asked = None if answer_on is None else health
+    lifeline = Lifeline(lambda: stop_once(reactor), asked)
+    stdout = _STDOUT if answer_on is None else answer_on
+    # mypy looks at Windows' version of it, which has no choice of descriptors.
+    standard_io: Any = StandardIO
+    reactor.callWhenRunning(lambda: standard_io(lifeline, stdout=stdout, reactor=reactor))
 
 
 def stop_once(reactor: Any) -> None:

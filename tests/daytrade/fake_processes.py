@@ -28,6 +28,7 @@ class FakeChild:
         self.spawned = spawned
         self.signals: list[str] = []
         self.stdin_closed = False
+        self.questions: list[bytes] = []
         self._alive = True
         self._protocol = protocol
 
@@ -35,6 +36,15 @@ class FakeChild:
         """Write the file that `--announce` names."""
         argv = self.spawned.argv
         Path(argv[argv.index("--announce") + 1]).write_text("ready\n")
+
+    def writeToChild(self, descriptor: int, data: bytes) -> None:
+        """Record what was asked on standard input."""
+        assert descriptor == 0
+        self.questions.append(data)
+
+    def answer(self, line: bytes) -> None:
+        """Say a line on the descriptor for answers."""
+        self._protocol.childDataReceived(3, line + b"\n")
 
     def end(self, code: int | None = 0, signal: int | None = None) -> None:
         """Let the child end."""

@@ -9,7 +9,11 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory, Protocol
-from twisted.internet.testing import MemoryReactorClock, RaisingMemoryReactor
+from twisted.internet.testing import (
+    MemoryReactorClock,
+    RaisingMemoryReactor,
+    StringTransport,
+)
 from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
@@ -152,9 +156,11 @@ class TestLifeline:
     @pytest.fixture(autouse=True)
     def _standard_input(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         self.opened: list[tuple[Protocol, Any]] = []
+        self.answers_on: list[int] = []
 
-        def standard_io(protocol: Protocol, reactor: Any = None) -> None:
+        def standard_io(protocol: Protocol, stdout: int, reactor: Any = None) -> None:
             self.opened.append((protocol, reactor))
+            self.answers_on.append(stdout)
 
         monkeypatch.setattr(daemon, "StandardIO", standard_io)
         yield
@@ -186,6 +192,17 @@ class TestLifeline:
         reactor.running = False
         end()
         assert not reactor.hasStopped
+
+    def test_it_answers_for_its_health_where_it_is_told_to(
+        self, reactor: MemoryReactorClock
+    ) -> None:
+        self.run_hooks(reactor, "--lifeline", "--answer-on", "7")
+        assert self.answers_on == [7]
+        transport = StringTransport()
+        [(lifeline, _)] = self.opened
+        lifeline.makeConnection(transport)
+        lifeline.dataReceived(b"health\n")
+        assert transport.value() == b"unwell it is still starting\n"
 
     def test_without_it_standard_input_is_left_alone(self, reactor: MemoryReactorClock) -> None:
         self.run_hooks(reactor)

@@ -1,0 +1,4 @@
+"""Chaos: a workload played on a stack whose parts are killed, frozen and starved meanwhile.
+
+Used by the `daytrade` command; it may import everything.
+"""
