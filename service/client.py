@@ -137,6 +137,10 @@ class ClientProtocol(WireProtocol):
         """Pass on what comes under a request's id after its answer, until the connection ends."""
         self._followers[request_id] = on_news
 
+    def unfollow(self, request_id: bytes) -> None:
+        """Pass nothing on any more; what the server still sends under the id is passed over."""
+        self._followers.pop(request_id, None)
+
     @property
     def waiting(self) -> int:
         """Requests that were not answered yet."""

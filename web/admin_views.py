@@ -5,9 +5,8 @@ Views for `web.assembly`; the administrator is the original's "root". Each actio
 
 from protocol.errors import Code, TradeError
 from protocol.fields import is_user
-from web.account_view import view_account
+from web.accounts import Accounts
 from web.downloads import Downloads
-from web.histories import History
 from web.nodes import Nodes
 from web.pages import Pages
 from web.passwords import made_password
@@ -31,6 +30,7 @@ class AdminViews:
         store: WebStore,
         sessions: Sessions,
         trading: Trading,
+        accounts: Accounts,
         prices: Prices,
         nodes: Nodes,
         downloads: Downloads,
@@ -40,6 +40,7 @@ class AdminViews:
         self._store = store
         self._sessions = sessions
         self._trading = trading
+        self._accounts = accounts
         self._prices = prices
         self._nodes = nodes
         self._downloads = downloads
@@ -74,14 +75,12 @@ class AdminViews:
         return await self._user_page(visit, await self._named(visit))
 
     async def _user_page(self, visit: Visit, user: User, password: str = "") -> Reply:
-        summary = await self._trading.summary(user.name)
-        history = History()
-        history.tell(summary.history)
+        glance = await self._accounts.look(user.name)
         return self._pages.page(
             "admin_user.html",
             visit,
             user=user,
-            view=view_account(user.name, summary, self._prices, history),
+            view=self._accounts.view(glance),
             sessions=await self._sessions.of(user.name),
             password=password,
         )

@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from service.credentials import Credential
 from service.time import SteadyClock
 from web.account_views import AccountViews
+from web.accounts import Accounts
 from web.admin_views import AdminViews
 from web.api_access import ApiAccess
 from web.api_views import ApiViews
@@ -24,7 +25,7 @@ from web.cookies import Cookies
 from web.downloads import Downloads
 from web.entrance_views import EntranceViews
 from web.gate import Gate
-from web.histories import Histories
+from web.live import LiveViews
 from web.nodes import Nodes
 from web.pages import Pages
 from web.passwords import Hashing, InThread
@@ -36,6 +37,7 @@ from web.store import WebStore
 from web.trade_views import TradeViews
 from web.trading import Trading
 from web.visit import Door, Route
+from web.watches import Watches
 
 FORGET_EVERY_S = 600.0
 KEY_BYTES = 16
@@ -103,17 +105,20 @@ class WebAssembly:
         secret = around.random_bytes(TOKEN_BYTES)
         api_access = ApiAccess(sessions, around.store, secret, is_secure=settings.is_secure)
         entrance = EntranceViews(pages, sessions, trading, cookies, witness, lifetimes)
-        trade = TradeViews(pages, trading, prices, Histories(), downloads, sessions)
+        accounts = Accounts(trading, prices)
+        self.watches = Watches(around.clock, self.nodes, prices, trading.new_id)
+        trade = TradeViews(pages, trading, prices, accounts, downloads, sessions)
+        live = LiveViews(around.clock, pages, prices, self.watches, sessions, accounts)
         account = AccountViews(pages, sessions, witness)
         api = ApiViews(pages, sessions, trading, downloads, witness, lifetimes)
         admin = AdminViews(
-            pages, around.store, sessions, trading, prices, self.nodes, downloads, witness
+            pages, around.store, sessions, trading, accounts, prices, self.nodes, downloads, witness
         )
         routes = [
             Route("GET", "/static/{name}", Door.OPEN, static.serve),
             *(
                 route
-                for views in (entrance, trade, account, api, admin)
+                for views in (entrance, trade, live, account, api, admin)
                 for route in views.routes()
             ),
         ]
@@ -127,12 +132,14 @@ class WebAssembly:
         now_ms = await self._store.now_ms()
         self.steady.set(now_ms + int((self._clock.seconds() - asked_s) * 500))
         await self.nodes.start()
+        self.watches.start()
         self._forgetting.start(FORGET_EVERY_S)
 
     async def stop(self) -> None:
         """Let go of the nodes."""
         if self._forgetting.running:
             self._forgetting.stop()
+        self.watches.stop()
         await self.nodes.stop()
 
     def _forget(self) -> Deferred[None]:

@@ -10,13 +10,14 @@ from urllib.parse import urlencode
 from msgspec import Struct
 
 from protocol.errors import Code, TradeError
-from protocol.messages import HistoryLine, Receipt, Refused, Summary
+from protocol.messages import HistoryLine, Receipt, Refused
 from protocol.money import parse_amount
-from web.account_view import AccountView, view_account
+from web.account_view import AccountView
+from web.accounts import Accounts
 from web.chart import chart_of
 from web.commands import DUMPLOG, FORMS, LOG_NAME, QUOTE, SUMMARY, form_of, read_arguments
 from web.downloads import Download, Downloads
-from web.histories import Histories, History
+from web.histories import History
 from web.pages import Pages, money
 from web.prices import Prices
 from web.problems import status_of
@@ -67,14 +68,14 @@ class TradeViews:
         pages: Pages,
         trading: Trading,
         prices: Prices,
-        histories: Histories,
+        accounts: Accounts,
         downloads: Downloads,
         sessions: Sessions,
     ) -> None:
         self._pages = pages
         self._trading = trading
         self._prices = prices
-        self._histories = histories
+        self._accounts = accounts
         self._downloads = downloads
         self._sessions = sessions
 
@@ -101,8 +102,8 @@ class TradeViews:
         problem: TradeError | None = None,
         ticket: Ticket | None = None,
     ) -> Reply:
-        user = visit.known.user.name
-        view, history = await self.account(user)
+        glance = await self._accounts.look(visit.known.user.name)
+        view = self._accounts.view(glance)
         symbol = visit.query.get("symbol", "").upper()[:3] or self._busiest(view)
         return self._pages.page(
             "trade.html",
@@ -111,21 +112,11 @@ class TradeViews:
             view=view,
             regions=REGIONS,
             problem=problem,
-            done=_done(visit, history),
+            done=_done(visit, glance.history),
             ticket=ticket,
             symbol=symbol,
             chart=chart_of(symbol, self._prices.of(symbol)),
         )
-
-    async def account(self, user: str) -> tuple[AccountView, History]:
-        """The account as the page shows it now; raises `TradeError`."""
-        summary = await self._trading.summary(user)
-
-        async def read_on(before_seq: int) -> Summary:
-            return await self._trading.summary(user, before_seq)
-
-        history = await self._histories.of(user, summary, read_on)
-        return view_account(user, summary, self._prices, history), history
 
     def _busiest(self, view: AccountView) -> str:
         """A stock whose chart is worth a look when none was asked for."""

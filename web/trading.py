@@ -84,7 +84,7 @@ class Trading:
             command_id = id_from(user, key)
             number = await self._store.number_of(user, command_id, self._now_ms())
         else:
-            command_id, number = self._new_id(), await self._number()
+            command_id, number = self.new_id(), await self._number()
         command = make_command(form, user, number, arguments)
         reply = await self._nodes.ask(command_id, command)
         symbol = str(arguments.get("symbol", "")).upper()
@@ -95,7 +95,7 @@ class Trading:
     async def summary(self, user: str, before_seq: int = 0) -> Summary:
         """The account at a glance; raises `TradeError`."""
         command = DisplaySummary(user, await self._number(), before_seq)
-        reply = await self._nodes.ask(self._new_id(), command)
+        reply = await self._nodes.ask(self.new_id(), command)
         if not isinstance(reply, Summary):
             raise TradeError(Code.INTERNAL, "the node gave no summary")
         for line in reply.history:
@@ -120,15 +120,15 @@ class Trading:
 
     async def log_command(self, user: str) -> tuple[bytes, DumpLog]:
         """The command that asks for a user's whole log (empty: everybody's), with its id."""
-        return self._new_id(), DumpLog(user, await self._number(), LOG_NAME)
+        return self.new_id(), DumpLog(user, await self._number(), LOG_NAME)
 
     async def _number(self) -> int:
         while not self._numbers:
             self._numbers.extend(await self._store.numbers(NUMBERS_AHEAD))
         return self._numbers.popleft()
 
-    def _new_id(self) -> bytes:
-        """Times come first, as the journal's index likes it; the rest nobody can guess."""
+    def new_id(self) -> bytes:
+        """An id: its time first, as the journal's index likes it; the rest nobody can guess."""
         time = self._now_ms().to_bytes(_TIME_BYTES, "big")
         rest = bytearray(self._random_bytes(ID_BYTES - _TIME_BYTES))
         rest[2] = rest[2] & ~RESERVED_BITS | 0x80

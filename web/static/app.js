@@ -25,10 +25,17 @@ async function send(form, button) {
     if (new URL(answer.url).pathname === "/log-in") return location.assign("/log-in");
     show(new DOMParser().parseFromString(await answer.text(), "text/html"), form);
   } catch {
-    find("#notice").textContent = "The server could not be reached. Look at your account before you try again.";
+    say("bad", "The server could not be reached. Look at your account before you try again.");
   } finally {
     button?.removeAttribute("aria-busy");
   }
+}
+
+function say(kind, text) {
+  const notice = document.createElement("p");
+  notice.className = `notice ${kind}`;
+  notice.textContent = text;
+  find("#notice").replaceChildren(notice);
 }
 
 function show(page, form) {
@@ -84,8 +91,8 @@ function watch() {
   const state = find("#live");
   if (!state || !window.EventSource) return;
   const symbol = find("#chart")?.dataset.symbol || "";
-  if (events && events.symbol === symbol) return;
-  events?.source.close();
+  if (document.hidden || (events && events.symbol === symbol)) return;
+  unwatch();
   const source = new EventSource(`${state.dataset.events}?symbol=${encodeURIComponent(symbol)}`);
   events = { source, symbol };
   source.addEventListener("open", () => { state.textContent = ""; state.dataset.state = "live"; });
@@ -98,15 +105,17 @@ function watch() {
     tick();
   });
   source.addEventListener("told", (event) => {
-    const said = JSON.parse(event.data);
-    const notice = document.createElement("p");
-    notice.className = "notice good";
-    notice.textContent = said;
-    find("#notice").replaceChildren(notice);
+    say("good", JSON.parse(event.data));
   });
   source.addEventListener("end", () => { source.close(); location.assign("/log-in"); });
 }
-addEventListener("pagehide", () => events?.source.close());
+// A browser keeps few connections to one server, so a page that nobody sees lets its own go.
+function unwatch() {
+  events?.source.close();
+  events = null;
+}
+document.addEventListener("visibilitychange", () => (document.hidden ? unwatch() : watch()));
+addEventListener("pagehide", unwatch);
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 watch();
 tick();
