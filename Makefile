@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SEED ?= 1
 FAULTS ?= 200
 
-.PHONY: demo test chaos lint bench bench-long quotes-policy up clean
+.PHONY: demo test chaos lint bench bench-long quotes-policy tamper up clean
 
 demo: $(READY)
 	$(BIN)/daytrade demo
@@ -28,6 +28,10 @@ bench: $(READY)
 # Rounds long enough for checkpoints and vacuum: about half an hour.
 bench-long: $(READY)
 	$(BIN)/daytrade bench --rounds 1 --seconds 300 --pgbench-seconds 60 --no-verify
+
+# A thousand edits of the log and of the ledger, each to be found and named.
+tamper: $(READY)
+	TAMPER_EDITS=1000 $(BIN)/python -m pytest tests/daytrade/test_tampering.py
 
 up: $(READY)
 	$(BIN)/daytrade up

@@ -14,13 +14,12 @@ from msgspec import Struct
 
 from audit import layout
 from audit.batch_users import pack_users
+from audit.bearers import Hit, hits_of
 from audit.chain import Link, RowKind
 from audit.fitness import BadEntries, understand_entries, understand_events
 from audit.security import SecurityEvent, is_security_stream
 from ledger.entry import Cause, Entry
 from protocol.errors import Code, TradeError
-
-Hit = tuple[str, int, str]
 
 _USED_HITS_MAX = 50_000
 
@@ -59,7 +58,10 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 class Database:
-    """The writing side of the file; one thread at a time."""
+    """The writing side of the file; one thread at a time.
+
+    :ivar identity: which log it is.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the file, made new if there is none; raises `sqlite3.Error`."""
@@ -67,6 +69,7 @@ class Database:
         try:
             self._connection = connect(path)
             layout.prepare(self._connection)
+            self.identity = layout.identity(self._connection)
             self._link = layout.last_link(self._connection)
         except sqlite3.Error as error:
             raise sqlite3.DatabaseError(f"{path} cannot be used: {error}") from error
@@ -141,7 +144,7 @@ class Database:
     ) -> None:
         bearers = [
             place
-            for place, entry in _hits(entries)
+            for place, entry in hits_of(entries)
             if self._bears(entry, stream, first_number, place)
         ]
         content = pack(encoded)
@@ -221,14 +224,3 @@ class Database:
         packed = execute(f"SELECT bearers FROM batch {where}", (stream, first_number)).fetchone()[0]  # noqa: S608
         bearers = sorted(unpack_bearers(packed) - {place})
         execute(f"UPDATE batch SET bearers = ? {where}", (pack(bearers), stream, first_number))  # noqa: S608
-
-
-def _hits(entries: list[Entry]) -> list[tuple[int, Entry]]:
-    """Each hit of a batch once, with the first entry that used it, else the one that tells it."""
-    found: dict[tuple[str, int, str], tuple[int, Entry]] = {}
-    for place, entry in enumerate(entries):
-        if entry.quote is not None:
-            known = found.get(entry.quote.hit)
-            if known is None or (known[1].cause is Cause.HIT and entry.cause is not Cause.HIT):
-                found[entry.quote.hit] = (place, entry)
-    return list(found.values())

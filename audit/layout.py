@@ -6,10 +6,12 @@ Used by `audit.database`.
 import secrets
 import sqlite3
 
+from msgspec import Struct
+
 from audit.batch_users import pack_users
 from audit.chain import Link, RowKind, first_link
 
-LAYOUT_VERSION = 3
+LAYOUT_VERSION = 4
 LOG_ID_BYTES = 16
 
 _V1 = """
@@ -72,6 +74,20 @@ CREATE TABLE batch_users (
     users BLOB NOT NULL                     -- who has entries in it, see audit/batch_users.py
 ) STRICT;
 """
+_V4 = """
+-- The log that this one was restored or mended from, or empty.
+ALTER TABLE log ADD COLUMN predecessor BLOB NOT NULL DEFAULT x'';
+"""
+
+
+class Identity(Struct, frozen=True):
+    """Which log a file holds.
+
+    :ivar predecessor: the log that it was restored or mended from; empty for a log begun anew.
+    """
+
+    log_id: bytes
+    predecessor: bytes = b""
 
 
 def prepare(connection: sqlite3.Connection) -> None:
@@ -91,9 +107,11 @@ def prepare(connection: sqlite3.Connection) -> None:
         if version < 2:
             _create(connection, _V2)
             _begin_chain(connection)
-        if version < LAYOUT_VERSION:
+        if version < 3:
             _create(connection, _V3)
             _pack_users(connection)
+        if version < LAYOUT_VERSION:
+            _create(connection, _V4)
             connection.execute(f"PRAGMA user_version = {LAYOUT_VERSION}")
         connection.execute("COMMIT")
     except BaseException:
@@ -102,17 +120,16 @@ def prepare(connection: sqlite3.Connection) -> None:
         raise
 
 
-def log_id(connection: sqlite3.Connection) -> bytes:
+def identity(connection: sqlite3.Connection) -> Identity:
     """Which log this is."""
-    found: bytes = connection.execute("SELECT id FROM log").fetchone()[0]
-    return found
+    return Identity(*connection.execute("SELECT id, predecessor FROM log").fetchone())
 
 
 def last_link(connection: sqlite3.Connection) -> Link:
     """How far the chain of the file goes."""
     newest = "SELECT number, digest FROM link ORDER BY number DESC LIMIT 1"
     row = connection.execute(newest).fetchone()
-    return first_link(log_id(connection)) if row is None else Link(*row)
+    return first_link(identity(connection).log_id) if row is None else Link(*row)
 
 
 def _create(connection: sqlite3.Connection, tables: str) -> None:
@@ -122,8 +139,9 @@ def _create(connection: sqlite3.Connection, tables: str) -> None:
 
 def _begin_chain(connection: sqlite3.Connection) -> None:
     """Name the log, and chain what an older version has stored."""
-    connection.execute("INSERT INTO log VALUES (?)", (secrets.token_bytes(LOG_ID_BYTES),))
-    link = last_link(connection)
+    log_id = secrets.token_bytes(LOG_ID_BYTES)
+    connection.execute("INSERT INTO log (id) VALUES (?)", (log_id,))
+    link = first_link(log_id)
     rows = connection.execute(
         "SELECT name, first_number, entries FROM batch JOIN stream ON stream.id = stream"
         " ORDER BY batch.id"

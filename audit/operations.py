@@ -5,9 +5,10 @@ Used by `twistd_plugins.trade_audit`.
 
 from contextlib import closing
 
+from audit.findings import Finding, FindingKind
 from audit.security import is_security_stream
 from audit.store import Store
-from audit.verify import Finding, FindingKind, LogCheck
+from audit.verify import LogCheck
 from protocol.errors import Code, TradeError
 from service.operations import Answer, Verb
 

@@ -14,8 +14,11 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from audit import layout
 from audit.batch_users import may_hold
+from audit.chain import Link
 from audit.database import connect, unpack_bearers, unpack_entries
+from audit.layout import Identity
 from audit.records import is_hit_stream
 from audit.security import SecurityEvent, decode_event, is_security_stream
 from ledger.entry import Entry, decode_entry
@@ -92,6 +95,26 @@ def read_security(path: Path) -> Generator[SecurityEvent, None, None]:
     with closing(connect(path)) as connection:
         for (event,) in connection.execute("SELECT event FROM security ORDER BY at_ms, id"):
             yield decode_event(event)
+
+
+def read_identity(path: Path) -> Identity:
+    """Which log a file holds; raises `sqlite3.Error`."""
+    with closing(connect(path)) as connection:
+        return layout.identity(connection)
+
+
+def read_last_link(path: Path) -> Link:
+    """How far the chain of a file goes; raises `sqlite3.Error`."""
+    with closing(connect(path)) as connection:
+        return layout.last_link(connection)
+
+
+def read_link(path: Path, number: int) -> Link | None:
+    """A row's link as it is stored, or None where there is no such row; raises `sqlite3.Error`."""
+    with closing(connect(path)) as connection:
+        where = "SELECT number, digest FROM link WHERE number = ?"
+        row = connection.execute(where, (number,)).fetchone()
+    return None if row is None else Link(*row)
 
 
 def _until(entries: Iterator[StoredEntry], last_ms: int) -> Iterator[StoredEntry]:

@@ -11,8 +11,10 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
+from audit.chain import Link, first_link
 from audit.database import Addition, Database
-from audit.reading import StoredEntry, read_entries
+from audit.layout import Identity
+from audit.reading import StoredEntry, read_entries, read_link
 from protocol.errors import Code, TradeError
 from protocol.money import INT64_MAX
 
@@ -38,6 +40,8 @@ class Store:
     """The log's storage.
 
     :ivar positions: the last durable number of each stream.
+    :ivar identity: which log it is, once it is open.
+    :ivar link: how far its chain goes, durably.
     :ivar in_reader: runs the blocking steps of what `read` returns.
     :ivar trouble: why the last write failed, empty when it did not.
     """
@@ -60,12 +64,15 @@ class Store:
         self._writing: Deferred[None] | None = None
         self._watchers: dict[Deferred[None], Mapping[str, int]] = {}
         self.positions: dict[str, int] = {}
+        self.identity = Identity(b"")
+        self.link = first_link(b"")
         self.trouble = ""
 
     async def open(self) -> None:
         """Open the file, made new if there is none; raises `sqlite3.Error`."""
         self._database = await self._in_writer(lambda: Database(self._path))
         self.positions = await self._in_writer(self._database.positions)
+        self.identity, self.link = self._database.identity, self._database.link
 
     async def close(self) -> None:
         """Write what is queued and close the file."""
@@ -119,6 +126,7 @@ class Store:
             self.log.failure("the audit log cannot be written")
             return [NotStored(self.trouble) for _ in additions]
         self.trouble = ""
+        self.link = database.link
         return results
 
     def _next_turn(self) -> Deferred[None]:
@@ -128,6 +136,10 @@ class Store:
         return turn
 
     # Reading.
+
+    def link_at(self, number: int) -> Deferred[Link | None]:
+        """Fires with a row's link, or None where there is no such row."""
+        return self.in_reader(lambda: read_link(self._path, number))
 
     def reached(self, positions: Mapping[str, int]) -> Deferred[None]:
         """Fires once everything up to these positions is durable; may be cancelled."""

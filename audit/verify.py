@@ -5,11 +5,9 @@ gives no finding, and every finding names what is wrong.
 """
 
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from typing import IO
 
-from msgspec import Struct
-
+from audit.findings import Finding, FindingKind
 from audit.reading import StoredEntry
 from audit.replay import Balance, Money, replay_records
 from audit.schema import load_schema
@@ -18,27 +16,6 @@ from ledger.entry import Cause
 from protocol.errors import TradeError
 from protocol.fields import account_name
 from protocol.money import format_cents
-
-
-class FindingKind(StrEnum):
-    """What can be wrong."""
-
-    MISSING_ENTRY = "an entry of a stream is missing"
-    MISSING_DECISION = "a decision about a user is missing"
-    DOUBLED_DECISION = "a decision about a user is there twice"
-    TIME_WENT_BACK = "an entry is older than the one before it"
-    WRONG_HIT = "a hit is not told exactly once"
-    WRONG_MONEY = "money in the log and in the ledger differs"
-    WRONG_SHARES = "shares in the log and in the ledger differ"
-    INVALID_XML = "the text is no audit log"
-
-
-class Finding(Struct, frozen=True):
-    """Something wrong; `where` is the stream, user or hit, `what` the figures."""
-
-    kind: FindingKind
-    where: str
-    what: str
 
 
 class _Numbers:

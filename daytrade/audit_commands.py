@@ -1,10 +1,12 @@
 """`daytrade audit`: the log of a stack as XML, and whether it is whole and true."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import click
+from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
 from audit.reading import read_security
@@ -13,7 +15,10 @@ from daytrade.data_directory import DataDirectory
 from daytrade.running import run
 from daytrade.stack import LocalStack
 from daytrade.stack_services import StackSettings
-from daytrade.verification import check_log, read_ledger, write_log
+from daytrade.tamper_check import verify_stack
+from daytrade.verification import write_log
+
+T = TypeVar("T")
 
 _DATA = click.option(
     "--data",
@@ -41,9 +46,11 @@ def dump(file: IO[bytes], user: str, data: Path) -> None:
 @audit.command()
 @_DATA
 def verify(data: Path) -> None:
-    """Compare the log with itself, the schema and the ledger; the stack must be stopped."""
-    path = _audit_path(data)
-    sys.exit(run(lambda reactor: _verify(reactor, data, path)))
+    """Compare the log with its chain of hashes, its signed heads, the schema, the journal and the
+    ledger; the stack must be stopped.
+    """
+    _audit_path(data)
+    sys.exit(run(lambda reactor: _verify(reactor, data)))
 
 
 @audit.command()
@@ -63,22 +70,30 @@ def _audit_path(data: Path) -> Path:
     return path
 
 
-async def _verify(reactor: Any, data: Path, path: Path) -> int:
+def _in_thread(work: Callable[[], T]) -> Deferred[T]:
+    return deferToThread(work)
+
+
+async def _verify(reactor: Any, data: Path) -> int:
     with DataDirectory(data) as directory:
         stack = LocalStack(reactor, directory, StackSettings(), lambda _name, _status: None)
         try:
             await stack.start_database()
-            ledger = await read_ledger(stack.store)
-            report = await deferToThread(check_log, path, ledger)
+            verdict = await verify_stack(
+                reactor, lambda work: deferToThread(work), stack.store, stack.dsn, directory
+            )
         finally:
             await stack.stop()
-    for finding in report.findings:
+    for finding in verdict.findings:
         click.echo(f"WRONG: {finding.kind.value}: {finding.where}: {finding.what}")
-    entries = sum(ledger.positions.values())
-    if report.findings:
+    if verdict.findings:
         return 1
     click.echo(
-        f"{entries} journal entries, {report.records} records, {len(ledger.balances)} users:"
+        f"{verdict.entries} journal entries, {verdict.records} records, {verdict.users} users:"
     )
     click.echo("the log is whole, valid by the schema, and equal to the ledger")
+    click.echo(
+        f"{verdict.rows} rows are chained without a break, {verdict.heads} signed heads fit them,"
+        f" the newest at row {verdict.signed_row}"
+    )
     return 0

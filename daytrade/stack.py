@@ -13,6 +13,7 @@ import psycopg2
 from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 
+from audit.heads import HeadKey
 from daytrade.data_directory import DataDirectory
 from daytrade.embedded_postgres import EmbeddedPostgres
 from daytrade.errors import StackError
@@ -28,6 +29,7 @@ from daytrade.stack_services import (
     addresses_for,
     audit_path,
     console_accept_path,
+    head_key_path,
     operated,
 )
 from ledger.postgres.migrate import SchemaError, migrate
@@ -139,6 +141,7 @@ class LocalStack:
         write_accept_file(console_accept_path(self._directory), operators)
         accepted = [self.credential(AccessRole.NODE), *operators]
         write_accept_file(accept_path(self._directory), accepted)
+        HeadKey.ensure(head_key_path(self._directory))
 
     async def _start_services(self) -> None:
         services = StackServices(

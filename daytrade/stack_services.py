@@ -175,6 +175,7 @@ class StackServices:
             "trade-audit",
             ("--listen", listening(self._addresses.audit), "--accept", accept),
             ("--store", str(audit_path(self._directory))),
+            ("--database", self._dsn, "--head-key", str(head_key_path(self._directory))),
         )
 
     def _quote_proxy(self, name: str, address: str) -> SupervisedProcess:
@@ -282,6 +283,11 @@ def console_accept_path(directory: DataDirectory) -> Path:
 def accept_path(directory: DataDirectory) -> Path:
     """Who may log in to the services that have no ledger to ask."""
     return directory.secrets_dir / "accept.json"
+
+
+def head_key_path(directory: DataDirectory) -> Path:
+    """The key that signs the audit log's heads."""
+    return directory.secrets_dir / "audit-heads.pem"
 
 
 def audit_path(directory: DataDirectory) -> Path:

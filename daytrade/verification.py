@@ -13,10 +13,11 @@ from typing import IO
 from msgspec import Struct
 
 from audit.dump import LogText
+from audit.findings import Finding
 from audit.reading import StoredEntry, read_entries
 from audit.replay import Balance, balance_of
 from audit.schema import load_schema
-from audit.verify import Finding, LogCheck, verify_dump
+from audit.verify import LogCheck, verify_dump
 from audit.xml import InvalidLog, read_records
 from generator.history_check import Disagreement, Firing, UserHistory, check_history
 from generator.hits import legacy_hits_minimum

@@ -5,19 +5,25 @@ never waits for a disk.
 """
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
+from twisted.python.usage import UsageError
 
 from audit.daemon import DUMPS_MAX, AuditDaemon
 from audit.figures import store_figures
+from audit.heads import HeadKey, HeadKeyError
+from audit.notary import Notary
 from audit.operations import AuditVerbs
+from audit.postgres_heads import PostgresHeads
 from audit.store import Store
 from service.daemon import DaemonOptions, daemon_service
 from service.ordered import Step
+from service.time import wall_ms
 from twistd_plugins.common import accept_option, check_endpoints
 from twistd_plugins.port import OperatedPort
 
@@ -33,6 +39,8 @@ class Options(DaemonOptions):
         ["name", "n", "audit", "The daemon's name."],
         ["store", "s", None, "File that keeps the log, made new if there is none."],
         ["accept", "a", None, "File with the names that may log in, and their verifiers."],
+        ["database", "d", None, "DSN of the Postgres that keeps the log's signed heads."],
+        ["head-key", "k", None, "File with the Ed25519 key that signs them; with --database."],
     ]
 
     def postOptions(self) -> None:
@@ -40,6 +48,33 @@ class Options(DaemonOptions):
         check_endpoints(self, servers=("listen",))
         self.store_path = self.required_path("store")
         self.verifiers = accept_option(self.required_path("accept"))
+        self.head_key = head_key_option(self.path("head-key"))
+        if (self.head_key is None) != (self["database"] is None):
+            raise UsageError("--database and --head-key are given together or not at all")
+
+
+def head_key_option(path: Path | None) -> HeadKey | None:
+    """The key in a file named on the command line; raises `UsageError`."""
+    try:
+        return None if path is None else HeadKey.read(path)
+    except HeadKeyError as error:
+        raise UsageError(f"--head-key: {error}") from None
+
+
+def heads_steps(reactor: Any, options: Options, store: Store) -> list[Step]:
+    """What signs the log's heads, where the options name a key and a place for them."""
+    if options.head_key is None:
+        return []
+    book = PostgresHeads(reactor, options["database"])
+    notary = Notary(reactor, store, options.head_key, book, wall_ms)
+
+    async def close_book() -> None:
+        book.close()
+
+    return [
+        Step("book of heads", stop=close_book),
+        Step("heads", notary.start, notary.stop, stop_timeout_s=5.0),
+    ]
 
 
 def makeService(options: Options, reactor: Any = None) -> IService:
@@ -84,6 +119,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     steps = [
         Step("threads", start_threads, stop_threads),
         Step("log", store.open, store.close),
+        *heads_steps(reactor, options, store),
         Step("connections", stop=end_connections),
         Step("requests", stop=answer_what_was_asked),
         Step("port", port.listener.open, port.listener.close),

@@ -1,9 +1,9 @@
 """One connection to Postgres that is thrown away at the first doubt, and a small pool of them.
 
-Used by `ledger.postgres` alone. txpostgres never recovers a broken connection and a query to a
-frozen backend never returns, so each question has a deadline, and after any trouble but a plain SQL
-error the connection is closed. A question is never cancelled: whether it was carried out would be
-unknown.
+Used by `ledger.postgres`, and by `audit` for the log's heads. txpostgres never recovers a broken
+connection and a query to a frozen backend never returns, so each question has a deadline, and after
+any trouble but a plain SQL error the connection is closed. A question is never cancelled: whether
+it was carried out would be unknown.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

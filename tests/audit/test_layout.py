@@ -51,7 +51,7 @@ def test_a_file_of_layout_1_is_chained_in_place_and_read_as_before(path: Path) -
     assert len(list(read_entries(path))) == len(before) + 1
     assert list(read_entries(path, user)) == of_user
     with connect(path) as connection:
-        link = first_link(layout.log_id(connection))
+        link = first_link(layout.identity(connection).log_id)
     for stream, first, entries in (
         ("a/0", 1, made.encoded),
         ("b/0", 1, plain_entries(1, 2)),

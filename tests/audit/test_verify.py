@@ -6,10 +6,11 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from audit.findings import FindingKind
 from audit.reading import StoredEntry
 from audit.records import Record, RecordKind, records_of
 from audit.replay import Balance, Money
-from audit.verify import FindingKind, verify_dump, verify_entries
+from audit.verify import verify_dump, verify_entries
 from audit.xml import xml_chunks
 from ledger.entry import Entry, Posting
 from tests.audit.journal import Journal, journal, plain_entry

@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit.verify import Finding, FindingKind
+from audit.findings import Finding, FindingKind
 from daytrade.demo import tell_proofs
 from daytrade.local_run import LocalReport
 from daytrade.verification import LogReport

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from audit.database import Addition, Database
+from audit.findings import FindingKind
 from audit.replay import Balance
-from audit.verify import FindingKind
 from daytrade.local_run import LocalReport
 from daytrade.verification import (
     LedgerState,
