@@ -69,7 +69,7 @@ class TradingDesk:
         self._on_dump = on_dump
         self._on_triggers_changed = on_triggers_changed
         self._seats: dict[str, Seat] = {}
-        self._findings = Findings(store, quotes, steady)
+        self._findings = Findings(clock, store, quotes, steady)
         self._loading = Loading(clock, store, self._answer_known, self._loaded)
         self._waiting: set[Deferred[Any]] = set()
         self.lapses = LapseClock(clock, steady.now_ms, self._look_for_lapses)
@@ -196,8 +196,7 @@ class TradingDesk:
             if failure.check(CancelledError) is None:
                 self.log.failure("a command of {user} cannot go on", failure, user=seat.user)
         if ticket in seat.queue:
-            seat.drop(ticket)
-            ticket.reply(error)
+            seat.send_back(error)
 
     # Lapsing.
 

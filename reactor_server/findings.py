@@ -3,12 +3,16 @@
 Used by the desk. Each finding is put on the ticket; the desk looks at the ticket again after.
 """
 
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+
 from ledger.outcome import NoPrice
-from ledger.store import Store
+from ledger.store import Store, StoreUnavailable
 from ledger.summary import history_page, summarize
 from protocol.messages import Command, DisplaySummary, DumpLog, Summary, SymbolCommand
 from quote_proxy.cache import QuoteCache
 from quote_proxy.source import QuoteUnavailable
+from reactor_server.loading import PATIENCE_S, RETRY_S
 from reactor_server.seat import HISTORY_LINES, Seat, Ticket
 from service.time import SteadyClock
 
@@ -19,7 +23,10 @@ NEED_FINDINGS: frozenset[type[Command]] = frozenset([DisplaySummary, DumpLog])
 class Findings:
     """Finds things out for tickets."""
 
-    def __init__(self, store: Store, quotes: QuoteCache, steady: SteadyClock) -> None:
+    def __init__(
+        self, clock: IReactorTime, store: Store, quotes: QuoteCache, steady: SteadyClock
+    ) -> None:
+        self._clock = clock
         self._store = store
         self._quotes = quotes
         self._steady = steady
@@ -36,7 +43,22 @@ class Findings:
         return seat.recent_after_seq == 0 and not ticket.command.before_seq
 
     async def complete(self, seat: Seat, ticket: Ticket) -> None:
-        """Find out what is missing; raises `StoreUnavailable`."""
+        """Find out what is missing, from a store that may be away for a while.
+
+        What comes after it waits, as it would for a commit. Raises `StoreUnavailable` when the
+        command has waited for too long.
+        """
+        account = seat.account
+        while seat.account is account:
+            try:
+                await self._complete(seat, ticket)
+                return
+            except StoreUnavailable:
+                if self._clock.seconds() - ticket.arrived_s > PATIENCE_S:
+                    raise
+            await deferLater(self._clock, RETRY_S)
+
+    async def _complete(self, seat: Seat, ticket: Ticket) -> None:
         if isinstance(ticket.command, DumpLog):
             await self._find_positions(ticket)
         elif isinstance(ticket.command, DisplaySummary):

@@ -95,13 +95,9 @@ class Loading:
             refusal = StoreUnavailable("see the server's log")
         too_old_s = self._clock.seconds() - PATIENCE_S
         for seat in seats:
-            # Not those of which nobody knows whether they were carried out; they are the first.
-            fresh = [ticket for ticket in seat.queue if not ticket.is_in_doubt]
-            if fresh and fresh[0].arrived_s < too_old_s:
-                # All of them, lest the later ones be carried out before the first comes again.
-                for ticket in fresh:
-                    seat.drop(ticket)
-                    ticket.reply(Error(refusal.code, refusal.message))
+            oldest = next((ticket for ticket in seat.queue if not ticket.is_in_doubt), None)
+            if oldest is not None and oldest.arrived_s < too_old_s:
+                seat.send_back(Error(refusal.code, refusal.message))
             self._wanted.setdefault(seat.user, seat)
         self._ended(pause_s=RETRY_S)
 

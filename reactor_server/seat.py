@@ -10,7 +10,7 @@ from ledger.account import Account
 from ledger.entry import Entry
 from ledger.outcome import NoPrice
 from ledger.store import Position
-from protocol.messages import Command, Message, Summary
+from protocol.messages import Command, Error, Message, Summary
 from protocol.quote import Quote
 from service.server import Link
 
@@ -114,6 +114,17 @@ class Seat:
         """Forget a ticket that was not decided."""
         self.queue.remove(ticket)
         del self.tickets[ticket.command_id]
+
+    def send_back(self, error: Error) -> None:
+        """Have all be sent again that were not decided, lest later ones overtake the first.
+
+        But not those of which nobody knows whether they were carried out; they are the first.
+        """
+        fresh = [ticket for ticket in self.queue if not ticket.is_in_doubt]
+        self.queue = deque(ticket for ticket in self.queue if ticket.is_in_doubt)
+        for ticket in fresh:
+            del self.tickets[ticket.command_id]
+            ticket.reply(error)
 
     def sit(self, account: Account) -> None:
         """Take the account as it was read."""
