@@ -1,14 +1,16 @@
 """`daytrade chaos` and `daytrade check`: hurt a stack under load, and prove what it did."""
 
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 from rich.console import Console
 
-from daytrade.chaos.figures import is_good, print_check, print_table
+from daytrade.chaos.contention import Contention
+from daytrade.chaos.figures import is_good, print_check, print_table, to_json
 from daytrade.chaos.plan import select_kinds
 from daytrade.chaos.run import ChaosRun, ChaosSettings
 from daytrade.checking import check_run
@@ -53,6 +55,7 @@ _WIDTH = 120
     type=click.Path(path_type=Path, file_okay=False),
     help="Keep the stack's directory, with the history, here.",
 )
+@click.option("--json", "json_file", type=click.File("w"), help="Write figures as JSON.")
 def chaos(
     seed: int,
     faults: int,
@@ -64,6 +67,7 @@ def chaos(
     outstanding: int,
     nodes: int,
     data: Path | None,
+    json_file: IO[str] | None,
 ) -> None:
     """Kill, freeze and starve a stack under load; then prove that nothing was lost or doubled."""
     try:
@@ -73,10 +77,12 @@ def chaos(
     settings = ChaosSettings(
         *(kinds, seed, faults, every_s, lasts_s, users, rate, outstanding, nodes)
     )
-    sys.exit(run(lambda reactor: _chaos(reactor, settings, data)))
+    sys.exit(run(lambda reactor: _chaos(reactor, settings, data, json_file)))
 
 
-async def _chaos(reactor: Any, settings: ChaosSettings, data: Path | None) -> int:
+async def _chaos(
+    reactor: Any, settings: ChaosSettings, data: Path | None, json_file: IO[str] | None
+) -> int:
     console = Console(width=_WIDTH)
     directory = TemporaryDataDirectory() if data is None else DataDirectory(data)
     with directory:
@@ -84,9 +90,30 @@ async def _chaos(reactor: Any, settings: ChaosSettings, data: Path | None) -> in
         report = await chaos_run.run(
             lambda lines: progress_on(Console(stderr=True), reactor, lines)
         )
+    if json_file is not None:
+        json.dump(to_json(report), json_file, indent=2)
     print_table(report.rows, console)
     print_check(report.check, console)
     return 0 if is_good(report) else 1
+
+
+@click.command()
+@click.option("--clients", type=click.IntRange(1, 400), default=200, show_default=True)
+@click.option("--commands", type=click.IntRange(1), default=100_000, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+def contention(clients: int, commands: int, seed: int) -> None:
+    """Let many clients race at one account over two nodes; then prove that the sums are exact."""
+    sys.exit(run(lambda reactor: _contention(reactor, clients, commands, seed)))
+
+
+async def _contention(reactor: Any, clients: int, commands: int, seed: int) -> int:
+    with TemporaryDataDirectory() as directory:
+        report = await Contention(reactor, directory, tell_exit).run(
+            *(clients, commands, seed),
+            lambda: progress_on(Console(stderr=True), reactor, commands),
+        )
+    print_check(report, Console(width=_WIDTH))
+    return 1 if report.problems or report.verdict.unresolved else 0
 
 
 @click.command()
@@ -102,21 +129,22 @@ async def _chaos(reactor: Any, settings: ChaosSettings, data: Path | None) -> in
     required=True,
     help="What the client noted, as `workload run --history` writes it.",
 )
-def check(data: Path, history: Path) -> None:
+@click.option("--database", metavar="DSN", help="A Postgres that runs, instead of the stack's own.")
+def check(data: Path, history: Path, database: str | None) -> None:
     """Compare a client's history with the ledger and the audit log, command by command.
 
     The history must be of everybody who ever sent a command to this stack.
     """
-    sys.exit(run(lambda reactor: _check(reactor, data, history)))
+    sys.exit(run(lambda reactor: _check(reactor, data, history, database)))
 
 
-async def _check(reactor: Any, data: Path, history: Path) -> int:
+async def _check(reactor: Any, data: Path, history: Path, database: str | None) -> int:
     try:
         exchanges = read_history(history)
     except HistoryError as error:
         raise StackError(str(error)) from None
     with DataDirectory(data) as directory:
-        stack = LocalStack(reactor, directory, StackSettings(), tell_exit)
+        stack = LocalStack(reactor, directory, StackSettings(database=database), tell_exit)
         try:
             await stack.start_database()
             report = await check_run(stack.store, audit_path(directory), exchanges)

@@ -52,12 +52,19 @@ class CheckReport(Struct):
         return found
 
 
-async def check_run(store: Store, audit_path: Path, history: Sequence[Exchange]) -> CheckReport:
-    """Read ledger and log, and compare everything; raises `StoreUnavailable`."""
+async def check_run(
+    store: Store, audit_path: Path, history: Sequence[Exchange], *, in_order: bool = True
+) -> CheckReport:
+    """Read ledger and log, and compare everything; raises `StoreUnavailable`.
+
+    :param in_order: each user had one client, which sent one command after the other.
+    """
     state = await read_ledger(store)
     journal = {name: await _stream(store, name, last) for name, last in state.positions.items()}
     ledger = LedgerView(journal, state.positions, state.versions, state.balances)
-    comparing: Deferred[CheckReport] = deferToThread(_compare, ledger, state, audit_path, history)
+    comparing: Deferred[CheckReport] = deferToThread(
+        _compare, ledger, state, audit_path, history, in_order
+    )
     return await comparing
 
 
@@ -70,13 +77,17 @@ async def _stream(store: Store, name: str, last_number: int) -> list[Entry]:
 
 
 def _compare(
-    ledger: LedgerView, state: LedgerState, audit_path: Path, history: Sequence[Exchange]
+    ledger: LedgerView,
+    state: LedgerState,
+    audit_path: Path,
+    history: Sequence[Exchange],
+    in_order: bool,
 ) -> CheckReport:
     log: list[StoredEntry] = list(read_entries(audit_path))
     report = check_log(audit_path, state)
     entries = [entry for stream in ledger.journal.values() for entry in stream]
     return CheckReport(
-        judge(history, ledger, log),
+        judge(history, ledger, log, in_order=in_order),
         report,
         check_history(_histories(entries, history, report)),
         len(entries),

@@ -11,7 +11,7 @@ import click
 
 from benchmarks.command import bench
 from daytrade.audit_commands import audit
-from daytrade.chaos_commands import chaos, check
+from daytrade.chaos_commands import chaos, check, contention
 from daytrade.console_command import console
 from daytrade.data_directory import DataDirectory, TemporaryDataDirectory
 from daytrade.demo import demonstrate
@@ -39,6 +39,7 @@ main.add_command(bench)
 main.add_command(console)
 main.add_command(check)
 main.add_command(chaos)
+main.add_command(contention)
 
 
 @main.command()

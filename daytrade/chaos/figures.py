@@ -90,6 +90,30 @@ def print_check(check: CheckReport, console: Console) -> None:
         )
 
 
+def to_json(report: ChaosReport) -> dict[str, object]:
+    """The figures, ready for a JSON writer."""
+    verdict = report.check.verdict
+    return {
+        "acknowledged": verdict.acknowledged,
+        "refused": verdict.refused,
+        "lost": verdict.lost,
+        "doubled": verdict.doubled,
+        "unresolved": verdict.unresolved,
+        "fired": verdict.fired,
+        "problems": report.check.problems,
+        "faults": [
+            {
+                "kind": str(strike.fault.kind),
+                "target": strike.fault.target,
+                "at_s": strike.fault.at_s,
+                "first_ack_s": strike.first_ack_s,
+                "back_s": strike.back_s,
+            }
+            for strike in report.strikes
+        ],
+    }
+
+
 def is_good(report: ChaosReport) -> bool:
     """Whether nothing was lost, doubled or left open, and everything came back."""
     is_answered = not any(row.never_acked for row in report.rows)

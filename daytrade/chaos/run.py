@@ -13,13 +13,14 @@ from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from audit.reading import read_positions
 from daytrade.chaos.clocks import WallClocks
 from daytrade.chaos.disks import SmallDisk
 from daytrade.chaos.infliction import Inflictions
 from daytrade.chaos.plan import Action, Fault, Kind, Part, draw_plan
+from daytrade.chaos.proving import stop_and_check
 from daytrade.chaos.strikes import Row, Strike, Strikes, table_rows
-from daytrade.checking import CheckReport, check_run
+from daytrade.chaos.workload import chaos_lines
+from daytrade.checking import CheckReport
 from daytrade.data_directory import DataDirectory
 from daytrade.process_run import ExitStatus
 from daytrade.stack import LocalStack
@@ -30,17 +31,13 @@ from generator.history import HistoryFile, read_history
 from generator.ids import CommandIds
 from generator.play import Play
 from generator.progress import Progress
-from generator.synthesizer import synthesize
 from generator.workload import Line
 from protocol.authentication import AccessRole
-from protocol.messages import DumpLog
 from service.time import wall_ms
 
 AFTER_S = 5.0
 """The play goes on for this long after the last fault."""
 
-_LOGGED_POLL_S = 0.2
-_LOGGED_S_MAX = 120.0
 _DISK_MIB: Mapping[Part, int] = {Part.POSTGRES: 700, Part.AUDIT: 100}
 
 
@@ -124,11 +121,8 @@ class ChaosRun:
             await self._stack.start()
             play = self._play()
             await self._play_and_inflict(play, begin_progress)
-            await self._settle()
-            await self._stack.stop_services()
-            history = read_history(self._history_path)
-            check = await check_run(self._stack.store, self._stack.audit_path, history)
-            rows = table_rows(self._strikes.done, history, check.verdict)
+            check = await stop_and_check(self._reactor, self._stack, self._history_path)
+            rows = table_rows(self._strikes.done, read_history(self._history_path), check.verdict)
             return ChaosReport(rows, self._strikes.done, check, play.result.wall_s or 0.0)
         finally:
             await self._stack.stop()
@@ -184,11 +178,10 @@ class ChaosRun:
         await DeferredList(faults, fireOnOneErrback=True, consumeErrors=True)
 
     def _lines(self, lasts_s: float) -> list[Line]:
-        """The users' lines of a workload that lasts so long; the last one, the log, is left out."""
+        """A workload that lasts so long."""
         settings = self._settings
-        commands = max(int(settings.rate_per_s * lasts_s), settings.users) + 1
-        made = synthesize(settings.users, commands, settings.seed)
-        return [line for line in made if not isinstance(line.command, DumpLog)]
+        commands = max(int(settings.rate_per_s * lasts_s), settings.users)
+        return chaos_lines(settings.users, commands, settings.seed)
 
     async def _inflict(self, fault: Fault, play: Play, users: frozenset[str]) -> None:
         await deferLater(self._reactor, fault.at_s)
@@ -206,15 +199,3 @@ class ChaosRun:
         back_s = await self._inflictions.inflict(fault, begun)
         if strike is not None and strike.back_s is None and fault.kind.part is not Part.NODE:
             strike.back_s = back_s
-
-    async def _settle(self) -> None:
-        """Wait until everything is up, and the audit daemon has all that the ledger holds."""
-        give_up_s = self._reactor.seconds() + _LOGGED_S_MAX
-        while self._reactor.seconds() < give_up_s:
-            if all(process.is_ready for process in self._stack.processes.values()):
-                positions = await self._stack.store.positions()
-                logged = read_positions(self._stack.audit_path)
-                if all(logged.get(n, 0) >= each.last_number for n, each in positions.items()):
-                    return
-            await deferLater(self._reactor, _LOGGED_POLL_S)
-        self.log.warn("the audit daemon does not have everything after {s} s", s=_LOGGED_S_MAX)
