@@ -120,10 +120,8 @@ class Seat:
 
         But not those of which nobody knows whether they were carried out; they are the first.
         """
-        fresh = [ticket for ticket in self.queue if not ticket.is_in_doubt]
-        self.queue = deque(ticket for ticket in self.queue if ticket.is_in_doubt)
-        for ticket in fresh:
-            del self.tickets[ticket.command_id]
+        for ticket in [ticket for ticket in self.queue if not ticket.is_in_doubt]:
+            self.drop(ticket)
             ticket.reply(error)
 
     def sit(self, account: Account) -> None:
