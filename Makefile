@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SEED ?= 1
 FAULTS ?= 200
 
-.PHONY: demo test chaos lint bench bench-long quotes-policy tamper up clean
+.PHONY: demo test chaos lint bench bench-long quotes-policy tamper up clean planted-bugs contention
 
 demo: $(READY)
 	$(BIN)/daytrade demo
@@ -16,6 +16,14 @@ test: $(READY)
 
 chaos: $(READY)
 	$(BIN)/daytrade chaos --seed $(SEED) --faults $(FAULTS)
+
+# Each of a dozen bugs, planted in a copy of the source, must make the short chaos run fail.
+planted-bugs: $(READY)
+	$(BIN)/python -m tests.planted.trial
+
+# Two hundred clients at one account.
+contention: $(READY)
+	$(BIN)/daytrade contention
 
 lint: $(READY)
 	$(BIN)/ruff check .
