@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,6 +117,46 @@ def test_a_node_that_drains_takes_nothing_new(fragile_stack: RunningStack, workl
     stack.tell_double("fault none")
     assert done.returncode == 1
     assert "no node can be used: Connection was refused" in done.stderr
+
+
+_EVERY_SERVICE = (
+    ("--name", "node-1"),
+    ("--name", "quotes-1"),
+    ("--name", "triggers-1"),
+    ("trade-audit",),
+    ("legacy-quotes",),
+)
+
+
+def test_whatever_hangs_is_replaced(fragile_stack: RunningStack) -> None:
+    """All of them at once: each is asked for its health by itself, and none can answer."""
+    stack = fragile_stack
+    hung = {victim_pid(stack, words) for words in _EVERY_SERVICE}
+    for pid in hung:
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+
+    def are_replaced() -> bool:
+        there = {victim_pid(stack, words) for words in _EVERY_SERVICE}
+        return None not in there and not there & hung
+
+    wait_until(are_replaced, "another one is in the place of each")
+
+
+def test_what_stood_still_for_a_moment_goes_on_and_has_told_where(
+    fragile_stack: RunningStack,
+) -> None:
+    stack = fragile_stack
+    pid = pid_of(stack.data, "--name", "node-2")
+    assert pid is not None
+    log = stack.data / "logs" / "node-2.log"
+    told_before = log.read_text().count("Timeout (0:00:01)!")
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(2.0)
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: log.read_text().count("Timeout (0:00:01)!") > told_before, "the stack")
+    wait_until(lambda: "stood still for" in log.read_text(), "how long it stood still")
+    assert pid_of(stack.data, "--name", "node-2") == pid
 
 
 def test_after_all_that_the_log_is_whole_and_equal_to_the_ledger(
