@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SEED ?= 1
 FAULTS ?= 200
 
-.PHONY: demo test chaos lint bench bench-long quotes-policy tamper up clean planted-bugs contention
+.PHONY: demo test chaos planted-bugs contention lint bench bench-long quotes-policy tamper up clean
 
 demo: $(READY)
 	$(BIN)/daytrade demo

@@ -6,13 +6,15 @@ supervisor says that it is the one; what was stopped or filled up is always set 
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
+from twisted.logger import Logger
 
+from audit.reading import read_positions
 from daytrade.chaos.clocks import WallClocks
 from daytrade.chaos.disks import SmallDisk
 from daytrade.chaos.plan import JUMP_S, Action, Fault, Part
@@ -31,6 +33,8 @@ class Inflictions:
     :param clocks: sets the wall clocks of single processes.
     """
 
+    log = Logger()
+
     def __init__(
         self,
         clock: IReactorTime,
@@ -46,8 +50,9 @@ class Inflictions:
     async def inflict(self, fault: Fault, begun: Callable[[], None]) -> float | None:
         """Do it, undo it, and wait until the part is there again.
 
-        Calls `begun` at the moment at which it takes effect. Returns how many seconds later the
-        part was back; None where there is no coming back to be seen.
+        Calls `begun` at the moment at which it takes effect; and again, for a disk that was full,
+        when it has room. Returns how many seconds later the part was back; None where there is no
+        coming back to be seen.
         """
         process = self._stack.processes[self._process_name(fault)]
         if not await self._is_there(process):
@@ -65,11 +70,14 @@ class Inflictions:
             case Action.AWAY:
                 await process.stop()
                 await deferLater(self._clock, fault.lasts_s)
+                started_s = self._clock.seconds()
                 await process.start()
+                await self._caught_up()
             case Action.DISK:
                 with self._disks[fault.kind.part].filled():
                     await deferLater(self._clock, fault.lasts_s)
                 started_s = self._clock.seconds()
+                begun()
                 await self._is_there(process)
             case Action.CLOCK:
                 jump_s = JUMP_S if fault.draw < 0.5 else -JUMP_S
@@ -93,6 +101,14 @@ class Inflictions:
                 return False
             await deferLater(self._clock, _POLL_S)
         return True
+
+    async def _caught_up(self) -> None:
+        """Wait until the audit daemon has what the ledger held when it came back."""
+        positions = await self._stack.store.positions()
+        backlog = {name: position.last_number for name, position in positions.items()}
+        self.log.info("{entries} entries to catch up with", entries=sum(backlog.values()))
+        while not has_reached(read_positions(self._stack.audit_path), backlog):
+            await deferLater(self._clock, _POLL_S)
 
     async def _replaced(self, fault: Fault, process: SupervisedProcess) -> float | None:
         """End or stop a process, and wait until another one does its work."""
@@ -133,6 +149,11 @@ _SIGNALS = {
     Action.RESTART: signal.SIGTERM,
     Action.HANG: signal.SIGSTOP,
 }
+
+
+def has_reached(logged: Mapping[str, int], positions: Mapping[str, int]) -> bool:
+    """Whether the log holds every stream up to these positions."""
+    return all(logged.get(name, 0) >= last_number for name, last_number in positions.items())
 
 
 def _send(pid: int | None, number: signal.Signals) -> None:

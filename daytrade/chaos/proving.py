@@ -10,6 +10,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from audit.reading import read_positions
+from daytrade.chaos.infliction import has_reached
 from daytrade.checking import CheckReport, check_run
 from daytrade.stack import LocalStack
 from generator.history import read_history
@@ -38,8 +39,8 @@ async def _everything_logged(clock: IReactorTime, stack: LocalStack) -> bool:
     while clock.seconds() < give_up_s:
         if all(process.is_ready for process in stack.processes.values()):
             positions = await stack.store.positions()
-            logged = read_positions(stack.audit_path)
-            if all(logged.get(name, 0) >= at.last_number for name, at in positions.items()):
+            last_numbers = {name: position.last_number for name, position in positions.items()}
+            if has_reached(read_positions(stack.audit_path), last_numbers):
                 return True
         await deferLater(clock, _POLL_S)
     return False

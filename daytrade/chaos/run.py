@@ -189,6 +189,9 @@ class ChaosRun:
 
         def begun() -> None:
             nonlocal strike
+            if strike is not None:
+                self._strikes.begin_again(strike, self._reactor.seconds())
+                return
             self.log.info("{kind}: {target}", kind=str(fault.kind), target=fault.target)
             hit = None
             if fault.kind.part is Part.NODE:

@@ -17,7 +17,8 @@ from generator.user_run import Sent
 class Strike(Struct):
     """A fault that was inflicted.
 
-    :ivar at_s, at_ms: when it began, by the reactor's clock and in Unix ms.
+    :ivar at_s, at_ms: when it began, by the reactor's clock and in Unix ms; for a disk that was
+        full, `at_s` is when it had room again.
     :ivar users: whose commands it stands in the way of; None: everybody's.
     :ivar first_ack_s: from the fault to the first answer to a command of theirs, sent or sent
         again after it.
@@ -46,6 +47,12 @@ class Strikes:
         """A fault begins now."""
         self.done.append(strike)
         self._waiting.append(strike)
+
+    def begin_again(self, strike: Strike, now_s: float) -> None:
+        """What stood in the way is gone only now: count from here."""
+        strike.at_s, strike.first_ack_s = now_s, None
+        if strike not in self._waiting:
+            self._waiting.append(strike)
 
     def settled(self, sent: Sent, outcome: Outcome, now_s: float) -> None:
         """Take note of a command that ended."""

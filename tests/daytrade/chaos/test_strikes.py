@@ -63,6 +63,16 @@ class TestFirstAcknowledgements:
         strikes.settled(sent(12.0, "ann", "node-1"), Outcome.ACCEPTED, 12.5)
         assert seen(hit) == (0.5, 2.5)
 
+    def test_after_a_full_disk_the_count_begins_when_there_is_room(self) -> None:
+        strikes, hit = Strikes(), strike(Kind(Action.DISK, Part.POSTGRES), 10.0)
+        strikes.begin(hit)
+        strikes.settled(sent(10.1), Outcome.ACCEPTED, 10.2)
+        strikes.begin_again(hit, 15.0)
+        assert hit.first_ack_s is None
+        strikes.settled(sent(16.0), Outcome.ACCEPTED, 16.5)
+        assert seen(hit) == (1.5, None)
+        assert hit.at_ms == 10_000
+
 
 class TestRows:
     def test_a_command_belongs_to_the_last_fault_before_it(self) -> None:
