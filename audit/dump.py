@@ -49,10 +49,13 @@ class LogText:
             yield from records
 
     def _with_last_at_end(self) -> Iterator[StoredEntry]:
+        if self._last is None:
+            yield from self._entries
+            return
         kept_back = None
-        last = None if self._last is None else (self._last.stream, self._last.number)
+        last = self._last
         for stored in self._entries:
-            if (stored.stream, stored.number) == last:
+            if stored.number == last.number and stored.stream == last.stream:
                 kept_back = stored
             else:
                 yield stored

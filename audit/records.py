@@ -5,6 +5,7 @@ what the schema cannot hold is left out, and named in the errorMessage of the re
 """
 
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -43,6 +44,9 @@ _WITH_SYMBOL = frozenset(c.KIND for c in COMMANDS.values() if issubclass(c, Symb
 _WITH_AMOUNT = frozenset(c.KIND for c in COMMANDS.values() if issubclass(c, AmountCommand | Add))
 _EVENT_CAUSES = frozenset([Cause.LAPSE, Cause.FIRING])
 _ACTION_NAMES = {action: action.name.lower() for action in Action}
+_CODE_TEXTS = {code: f"{int(code)} {code.name}: " for code in Code}
+_fits_user = lru_cache(100_000)(is_user)
+_fits_symbol = lru_cache(10_000)(is_symbol)
 
 
 HIT_STREAM = "/hits-"
@@ -106,9 +110,9 @@ def _command(entry: Entry) -> tuple[Fields, list[str]]:
             left_out.append(f"{name} {text!r}")
 
     if entry.user or entry.kind != DumpLog.KIND:
-        tell("username", entry.user, is_user(entry.user))
+        tell("username", entry.user, _fits_user(entry.user))
     if entry.kind in _WITH_SYMBOL:
-        fits = is_symbol(entry.symbol)
+        fits = _fits_symbol(entry.symbol)
         tell("stockSymbol", entry.symbol.upper() if fits else entry.symbol, fits)
     if entry.kind == DumpLog.KIND:
         tell("filename", entry.filename, entry.filename.isprintable())
@@ -140,7 +144,7 @@ def _event(entry: Entry) -> Fields:
 
 
 def _error_message(entry: Entry, left_out: list[str]) -> str:
-    reason = f"{int(entry.code)} {entry.code.name}: {_printable(entry.message)}"
+    reason = _CODE_TEXTS[entry.code] + _printable(entry.message)
     if not left_out:
         return reason
     return f"{reason} (not fit for the log and left out: {', '.join(left_out)})"
