@@ -100,7 +100,7 @@ def read_arguments(form: Form, given: Mapping[str, str]) -> dict[str, object]:
         elif len(text) > 255:
             raise TradeError(Code.BAD_SYMBOL, "a symbol has 1 to 3 letters")
         else:
-            arguments[name] = text
+            arguments[name] = text.upper()
     return arguments
 
 

@@ -49,7 +49,8 @@ class CostBasis:
     def _tell(self, line: HistoryLine) -> None:
         name, _, how = line.name.partition(" ")
         if name in self._waiting:
-            self._waiting[name].append(Waiting(line.symbol, line.shares, line.price_cents))
+            order = Waiting(line.symbol.upper(), line.shares, line.price_cents)
+            self._waiting[name].append(order)
         elif name in ("COMMIT_BUY", "CANCEL_BUY"):
             symbol = self._end("BUY", line, is_oldest=bool(how))
             if name == "COMMIT_BUY":
@@ -59,9 +60,9 @@ class CostBasis:
             if name == "COMMIT_SELL":
                 self._sold(symbol, line.shares)
         elif name == "SET_BUY_TRIGGER" and how:
-            self._bought(line.symbol, line)
+            self._bought(line.symbol.upper(), line)
         elif name == "SET_SELL_TRIGGER" and how:
-            self._sold(line.symbol, line.shares)
+            self._sold(line.symbol.upper(), line.shares)
 
     def _end(self, side: str, line: HistoryLine, *, is_oldest: bool) -> str:
         waiting = self._waiting[side]

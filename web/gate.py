@@ -112,14 +112,14 @@ class Gate:
 
     async def _answer_browser(self, route: Route, visit: Visit) -> Reply:
         """Keep out whoever may not come in, and forms that are not ours."""
+        if visit.access is None and route.door is not Door.OPEN:
+            return see_other("/log-in")
         visitor_token = self._visitor_token(visit)
         visit.csrf = csrf_of(visitor_token)
         if visit.method not in _SAFE_METHODS:
             self._check_origin(visit)
             if not is_csrf_of(visitor_token, visit.form.get("csrf", "")):
                 raise _FORGED
-        if visit.access is None and route.door is not Door.OPEN:
-            return see_other("/log-in")
         if route.door is Door.ADMINISTRATOR and not visit.known.is_administrator:
             raise TradeError(Code.NOT_PERMITTED, "only the administrator may see this")
         has_to_change = visit.access is not None and visit.access.user.must_change

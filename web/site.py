@@ -169,6 +169,7 @@ class RequestSink(Sink):
     def abort(self) -> None:
         """See `Sink`."""
         if not self._is_lost:
+            self._is_lost = True
             self._request.channel.forceAbortClient()
 
     def _lost(self, _reason: Failure) -> None:

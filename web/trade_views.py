@@ -15,14 +15,23 @@ from protocol.money import parse_amount
 from web.account_view import AccountView
 from web.accounts import Accounts
 from web.chart import chart_of
-from web.commands import DUMPLOG, FORMS, LOG_NAME, QUOTE, SUMMARY, form_of, read_arguments
+from web.commands import (
+    DUMPLOG,
+    FORMS,
+    LOG_NAME,
+    QUOTE,
+    SUMMARY,
+    Form,
+    form_of,
+    read_arguments,
+)
 from web.downloads import Download, Downloads
 from web.histories import History
 from web.pages import Pages, money
 from web.prices import Prices
 from web.problems import status_of
 from web.sessions import Sessions
-from web.trading import Trading, is_worth_telling
+from web.trading import Done, Trading, is_worth_telling
 from web.visit import Door, Reply, Route, Stream, Visit, see_other, whole_number
 
 REGIONS = ("stats", "holdings", "orders", "triggers", "recent")
@@ -85,6 +94,7 @@ class TradeViews:
             Route("GET", "/", Door.USER, self.trade),
             Route("POST", "/command", Door.USER, self.command),
             Route("POST", "/ticket", Door.USER, self.ticket),
+            Route("POST", "/trigger", Door.USER, self.trigger),
             Route("GET", "/history", Door.USER, self.history),
             Route("POST", "/log", Door.USER, self.download),
         ]
@@ -152,15 +162,30 @@ class TradeViews:
                 return await self.download(visit)
             if form.name == SUMMARY:
                 return see_other("/")
-            given = {name: visit.form.get(name, "") for name in form.fields}
-            key = "\0".join([visit.form.get("key", ""), form.name, *given.values()])
-            done = await self._trading.carry_out(visit.known.user.name, form, given, key)
-            if isinstance(done.reply, Refused):
-                raise refusal_of(done.reply)
+            done = await self._carry_out(visit, form, visit.form)
         except TradeError as refusal:
             return await self._trade_page(visit, status_of(refusal.code), refusal)
-        shown = {"seq": str(done.seq)} | ({"symbol": done.symbol} if done.symbol else {})
-        return see_other("/?" + urlencode(shown))
+        return _shown(done)
+
+    async def trigger(self, visit: Visit) -> Reply:
+        """Set an amount aside, then the price that it waits for: two commands in one form."""
+        side = "SELL" if visit.form.get("side") == "sell" else "BUY"
+        try:
+            await self._carry_out(visit, FORMS[f"SET_{side}_AMOUNT"], visit.form)
+            price = {**visit.form, "amount": visit.form.get("price", "")}
+            done = await self._carry_out(visit, FORMS[f"SET_{side}_TRIGGER"], price)
+        except TradeError as refusal:
+            return await self._trade_page(visit, status_of(refusal.code), refusal)
+        return _shown(done)
+
+    async def _carry_out(self, visit: Visit, form: Form, fields: dict[str, str]) -> Done:
+        """A command of this form; raises `TradeError` also where the node refuses it for good."""
+        given = {name: fields.get(name, "") for name in form.fields}
+        key = "\0".join([visit.form.get("key", ""), form.name, *given.values()])
+        done = await self._trading.carry_out(visit.known.user.name, form, given, key)
+        if isinstance(done.reply, Refused):
+            raise refusal_of(done.reply)
+        return done
 
     async def ticket(self, visit: Visit) -> Reply:
         """Show what an order would come to, by a quote, before it is placed."""
@@ -195,6 +220,12 @@ class TradeViews:
         await self._sessions.allow_log(visit.known.user.name)
         command_id, command = await self._trading.log_command(visit.known.user.name)
         return log_reply(await self._downloads.begin(command_id, command))
+
+
+def _shown(done: Done) -> Reply:
+    """The trading page, which tells of a command by its journal number."""
+    shown = {"seq": str(done.seq)} | ({"symbol": done.symbol} if done.symbol else {})
+    return see_other("/?" + urlencode(shown))
 
 
 def log_reply(download: Download) -> Reply:

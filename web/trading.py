@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from protocol.errors import Code, TradeError
-from protocol.fields import ID_BYTES, RESERVED_BITS
+from protocol.fields import ID_BYTES, RESERVED_BITS, is_symbol
 from protocol.messages import DisplaySummary, DumpLog, HistoryLine, Message, Receipt, Summary
 from web.commands import LOG_NAME, SUMMARY, Form, id_from, make_command, read_arguments
 from web.nodes import Nodes
@@ -87,7 +87,7 @@ class Trading:
             command_id, number = self.new_id(), await self._number()
         command = make_command(form, user, number, arguments)
         reply = await self._nodes.ask(command_id, command)
-        symbol = str(arguments.get("symbol", "")).upper()
+        symbol = str(arguments.get("symbol", ""))
         if isinstance(reply, Receipt) and reply.quoted_ms:
             self._prices.saw(symbol, reply.quoted_ms, reply.price_cents)
         return Done(form, symbol, reply)
@@ -99,8 +99,8 @@ class Trading:
         if not isinstance(reply, Summary):
             raise TradeError(Code.INTERNAL, "the node gave no summary")
         for line in reply.history:
-            if line.price_cents and line.symbol:
-                self._prices.saw(line.symbol, line.decided_ms, line.price_cents)
+            if line.price_cents and is_symbol(line.symbol):
+                self._prices.saw(line.symbol.upper(), line.decided_ms, line.price_cents)
         return reply
 
     async def history(self, user: str, before_seq: int, limit: int, wanted: Wanted) -> HistoryPage:

@@ -4,12 +4,19 @@
 const find = (selector, within = document) => within.querySelector(selector);
 const findAll = (selector, within = document) => [...within.querySelectorAll(selector)];
 
-// Put new content in place, and the focus and open parts back where they were.
+// A region without what differs each time it is made.
+const lasting = (html) =>
+  html.replace(/name="key" value="[^"]*"|(data-now|value)="\d+"| open=""| aria-busy="true"|>(\d+ s|lapsed)</g, "");
+
+// Put new content in place if it is new, and the focus and open parts back where they were.
 function replace(region, html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  if (lasting(template.innerHTML) === lasting(region.innerHTML)) return;
   if (region.contains(document.activeElement) && document.activeElement.matches("input")) return;
   const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
   const open = findAll("details", region).map((details) => details.open);
-  region.innerHTML = html;
+  region.replaceChildren(template.content);
   findAll("details", region).forEach((details, place) => { details.open = open[place] || false; });
   if (focused) document.getElementById(focused)?.focus();
 }
