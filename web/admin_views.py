@@ -7,6 +7,7 @@ from protocol.errors import Code, TradeError
 from protocol.fields import is_user
 from web.accounts import Accounts
 from web.downloads import Downloads
+from web.node_reports import NodeReports
 from web.nodes import Nodes
 from web.pages import Pages
 from web.passwords import made_password
@@ -33,6 +34,7 @@ class AdminViews:
         accounts: Accounts,
         prices: Prices,
         nodes: Nodes,
+        reports: NodeReports,
         downloads: Downloads,
         witness: Witness,
     ) -> None:
@@ -43,6 +45,7 @@ class AdminViews:
         self._accounts = accounts
         self._prices = prices
         self._nodes = nodes
+        self._reports = reports
         self._downloads = downloads
         self._witness = witness
 
@@ -52,6 +55,7 @@ class AdminViews:
         return [
             Route("GET", "/admin", door, self.overview),
             Route("POST", "/admin/log", door, self.download),
+            Route("GET", "/admin/nodes/{name}", door, self.node),
             Route("GET", "/admin/users/{name}", door, self.user),
             Route("POST", "/admin/users/{name}/password", door, self.reset_password),
             Route("POST", "/admin/users/{name}/end", door, self.end_sessions),
@@ -69,6 +73,11 @@ class AdminViews:
             nodes=self._nodes.lines(),
             prices=self._prices.newest(),
         )
+
+    async def node(self, visit: Visit) -> Reply:
+        """One node: how it is, and what its cache of prices holds."""
+        report = await self._reports.of(visit.parts["name"], visit.known.user.name)
+        return self._pages.page("admin_node.html", visit, report=report)
 
     async def user(self, visit: Visit) -> Reply:
         """One user's account and sessions."""

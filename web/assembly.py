@@ -26,6 +26,7 @@ from web.downloads import Downloads
 from web.entrance_views import EntranceViews
 from web.gate import Gate
 from web.live import LiveViews
+from web.node_reports import NodeReports
 from web.nodes import Nodes
 from web.pages import Pages
 from web.passwords import Hashing, InThread
@@ -112,7 +113,16 @@ class WebAssembly:
         account = AccountViews(pages, sessions, witness)
         api = ApiViews(pages, sessions, trading, downloads, witness, lifetimes)
         admin = AdminViews(
-            pages, around.store, sessions, trading, accounts, prices, self.nodes, downloads, witness
+            pages,
+            around.store,
+            sessions,
+            trading,
+            accounts,
+            prices,
+            self.nodes,
+            NodeReports(around.clock, self.nodes, administrator),
+            downloads,
+            witness,
         )
         routes = [
             Route("GET", "/static/{name}", Door.OPEN, static.serve),

@@ -92,6 +92,13 @@ class Nodes:
             self._balancer.mark_down(name)
             self.log.warn("{name} is down", name=name)
 
+    def endpoint(self, name: str) -> IStreamClientEndpoint:
+        """Where the node of this name can be reached; raises `TradeError` where there is none."""
+        endpoint = self._endpoints.get(name)
+        if endpoint is None:
+            raise TradeError(Code.NOT_PERMITTED, "there is no node of this name here")
+        return endpoint
+
     def endpoint_of(self, user: str) -> IStreamClientEndpoint:
         """Where a user's node can be reached anew; raises `TradeError` while there is none."""
         name = self._balancer.node_for(user)

@@ -212,6 +212,10 @@ def test_the_administrator_resets_a_password_and_its_user_chooses_another(
         root.screenshot("admin")
         assert root.barriers() == []
         assert "up" in root.text("main table")
+        root.click("a[href='/admin/nodes/node-1']")
+        root.sees("main", "ready")
+        root.screenshot("node")
+        assert root.barriers() == []
         root.open(f"/admin/users/{name}")
         root.click("button.danger")
         root.sees("main", "shown only now")

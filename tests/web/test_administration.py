@@ -21,7 +21,7 @@ def root(premises: Premises) -> Browser:
 def test_no_page_of_the_administrator_is_for_others(premises: Premises) -> None:
     ann = premises.user("ann")
     routes = [r for r in premises.web.gate.routes if r.door is Door.ADMINISTRATOR]
-    assert len(routes) == 5
+    assert len(routes) == 6
     for route in routes:
         ann.get("/")
         path = route.path.replace("{name}", "ann")
