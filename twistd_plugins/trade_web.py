@@ -17,6 +17,7 @@ from service.ordered import Step
 from service.time import make_timers_monotonic, wall_ms
 from twistd_plugins.common import check_endpoints, credential_option, number_within
 from web.assembly import Surroundings, WebAssembly, WebSettings
+from web.figures import web_figures
 from web.passwords import strong_hasher
 from web.postgres_store import PostgresWebStore
 from web.sessions import SECOND_MS, Lifetimes
@@ -143,5 +144,5 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         is_up = any(node.is_up for node in web.nodes.lines())
         return Health(is_up, "" if is_up else "no node is up")
 
-    watch = Watch([], health)
+    watch = Watch(web_figures(web, site), health)
     return daemon_service(reactor, options, options["name"], steps, lambda: listener.address, watch)

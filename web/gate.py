@@ -4,6 +4,7 @@ Used by `web.assembly`. Every answer leaves through here, also those about what 
 that no header can be forgotten. OWASP ASVS 5.0, chapters 3 and 7, is where the rules come from.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -43,6 +44,7 @@ _FORGED = TradeError(Code.FORGED_REQUEST, "this did not come from our own page: 
 class Gate:
     """Answers every visit.
 
+    :ivar answered: how many answers of each status there were.
     :param origin: the site's own, such as `https://trade.example.com`; empty: the one of Host.
     """
 
@@ -63,6 +65,7 @@ class Gate:
         self._cookies = cookies
         self._pages = pages
         self._origin = origin
+        self.answered: Counter[int] = Counter()
 
     async def answer(self, visit: Visit) -> Reply:
         """The answer to a visit, with all its headers; never raises."""
@@ -75,6 +78,7 @@ class Gate:
             self.log.failure("{method} failed", method=visit.method)
             trouble = TradeError(Code.INTERNAL, "something went wrong here; it is in the log")
             reply = self._refuse(visit, trouble, is_api)
+        self.answered[int(reply.status)] += 1
         reply.headers = {**SAFETY_HEADERS, **reply.headers}
         reply.headers["Cache-Control"] = PUBLIC if reply.is_public else PRIVATE
         if self._cookies.is_secure:

@@ -101,13 +101,14 @@ class Hashing:
     """Hashes passwords in a few threads; what does not find room to wait is refused.
 
     :param in_thread: calls a function in a bounded pool of threads; a Deferred tells its result.
+    :ivar waiting: passwords that are being hashed, or wait for a thread.
     """
 
     def __init__(self, in_thread: InThread, hasher: PasswordHasher) -> None:
         self._in_thread = in_thread
         self._hasher = hasher
         self._decoy = hasher.hash(secrets.token_hex())
-        self._waiting = 0
+        self.waiting = 0
 
     async def secret_of(self, password: str, role: AccessRole) -> Secret:
         """What to store of a new password; raises `TradeError` BAD_PASSWORD or SLOW_DOWN."""
@@ -133,10 +134,10 @@ class Hashing:
             return False
 
     async def _run(self, work: Callable[..., Any], *arguments: object) -> Any:
-        if self._waiting >= WAITING_MAX:
+        if self.waiting >= WAITING_MAX:
             raise TradeError(Code.SLOW_DOWN, "too many people log in just now: try again soon")
-        self._waiting += 1
+        self.waiting += 1
         try:
             return await self._in_thread(work, *arguments)
         finally:
-            self._waiting -= 1
+            self.waiting -= 1

@@ -106,25 +106,28 @@ class PunctualChannel(HTTPChannel):
 
 
 class LimitedSite(Site):
-    """All connections to one port of ours, so many and no more."""
+    """All connections to one port of ours, so many and no more.
+
+    :ivar connections: how many there are now.
+    """
 
     protocol = PunctualChannel  # type: ignore[assignment]
     displayTracebacks = False
 
     def __init__(self, reactor: Any, root: IResource) -> None:
         super().__init__(root, requestFactory=SmallRequest, timeout=IDLE_S_MAX, reactor=reactor)
-        self._connections = 0
+        self.connections = 0
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make a channel, or hang up where there are too many."""
-        if self._connections >= CONNECTIONS_MAX:
+        if self.connections >= CONNECTIONS_MAX:
             return None
-        self._connections += 1
+        self.connections += 1
         return super().buildProtocol(addr)
 
     def count_out(self) -> None:
         """A connection has ended."""
-        self._connections -= 1
+        self.connections -= 1
 
     def log(self, request: Any) -> None:
         """Write no line for each request: paths name users, and nobody reads the lines."""

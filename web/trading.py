@@ -112,7 +112,7 @@ class Trading:
                 if wanted(line):
                     lines.append(line)
                     if len(lines) == limit:
-                        return HistoryPage(lines, line.seq)
+                        return HistoryPage(lines, line.seq if line.seq > 1 else 0)
             before_seq = page.history_before_seq
             if not before_seq:
                 break
