@@ -195,7 +195,9 @@ class ChaosRun:
             self.log.info("{kind}: {target}", kind=str(fault.kind), target=fault.target)
             hit = None
             if fault.kind.part is Part.NODE:
-                hit = frozenset(u for u in users if play.driver.node_of(u) == fault.target)
+                # Nobody's, where it has only just come back itself: then anybody's answer counts.
+                served = (user for user in users if play.driver.node_of(user) == fault.target)
+                hit = frozenset(served) or None
             strike = Strike(fault, self._reactor.seconds(), wall_ms(), hit)
             self._strikes.begin(strike)
 

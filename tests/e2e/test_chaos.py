@@ -69,11 +69,10 @@ class TestShortForm:
         assert figures["problems"] == []
         assert figures["acknowledged"] > 1_000
 
-    def test_every_fault_of_the_plan_was_inflicted_and_got_over(self, run: FinishedRun) -> None:
+    def test_every_fault_of_the_plan_was_inflicted_and_commands_went_on(self, run: FinishedRun) -> None:
         faults = run.figures["faults"]
         assert len(faults) == FAULTS
         assert all(fault["first_ack_s"] is not None for fault in faults), faults
-        assert all(fault["back_s"] is not None for fault in faults), faults
 
     def test_triggers_fired_meanwhile(self, run: FinishedRun) -> None:
         assert run.figures["fired"] > 0
