@@ -1,6 +1,7 @@
 """`daytrade chaos` and `daytrade check`: hurt a stack under load, and prove what it did."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import IO, Any
 import click
 from rich.console import Console
 
+from daytrade.chaos.clocks import faketime_library
 from daytrade.chaos.contention import Contention
 from daytrade.chaos.figures import is_good, print_check, print_table, to_json
-from daytrade.chaos.plan import select_kinds
+from daytrade.chaos.plan import Action, Kind, select_kinds
 from daytrade.chaos.run import ChaosRun, ChaosSettings
 from daytrade.checking import check_run
 from daytrade.data_directory import DataDirectory, TemporaryDataDirectory
@@ -74,10 +76,24 @@ def chaos(
         kinds = select_kinds(only)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if not only:
+        kinds = _possible(kinds)
     settings = ChaosSettings(
         *(kinds, seed, faults, every_s, lasts_s, users, rate, outstanding, nodes)
     )
     sys.exit(run(lambda reactor: _chaos(reactor, settings, data, json_file)))
+
+
+def _possible(kinds: Sequence[Kind]) -> list[Kind]:
+    """The kinds that this machine lets us inflict; says which it does not, and why."""
+    reasons = {}
+    if faketime_library() is None:
+        reasons[Action.CLOCK] = "libfaketime is not installed (Debian: apt-get install faketime)"
+    if os.geteuid() != 0:
+        reasons[Action.DISK] = "only root may mount a small disk"
+    for action, reason in reasons.items():
+        click.echo(f"daytrade: {action} is left out: {reason}", err=True)
+    return [kind for kind in kinds if kind.action not in reasons]
 
 
 async def _chaos(

@@ -13,7 +13,7 @@ from daytrade.errors import StackError
 _NO_OFFSET = "+0"
 
 
-def _library() -> Path | None:
+def faketime_library() -> Path | None:
     """The installed library, None where there is none."""
     found = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
     return found[0] if found else None
@@ -33,7 +33,7 @@ class WallClocks:
 
         Raises `StackError` where the library is not installed.
         """
-        library = _library()
+        library = faketime_library()
         if library is None:
             raise StackError(
                 "clocks cannot jump without libfaketime: install it (Debian: apt-get install "

@@ -69,7 +69,9 @@ class TestShortForm:
         assert figures["problems"] == []
         assert figures["acknowledged"] > 1_000
 
-    def test_every_fault_of_the_plan_was_inflicted_and_commands_went_on(self, run: FinishedRun) -> None:
+    def test_every_fault_of_the_plan_was_inflicted_and_commands_went_on(
+        self, run: FinishedRun
+    ) -> None:
         faults = run.figures["faults"]
         assert len(faults) == FAULTS
         assert all(fault["first_ack_s"] is not None for fault in faults), faults
