@@ -12,18 +12,21 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from audit.shipper import Shipper
-from ledger.store import Store, TriggerName
+from ledger.store import Store, StoreUnavailable, TriggerName
 from quote_proxy.ahead import AheadPolicy
 from quote_proxy.cache import QuoteCache
 from quote_proxy.source import PriceFeed, QuoteSource
 from reactor_server.account_news import AccountNews
 from reactor_server.desk import TradingDesk
 from reactor_server.dumping import Dumping
-from reactor_server.lane import Lane
+from reactor_server.lane import REOPEN_S, Lane
 from reactor_server.node import TradingNode
 from reactor_server.price_news import PriceNews
 from service.credentials import Credential
 from service.time import SteadyClock
+
+STORE_S_MAX = 20.0
+"""How long a node that starts waits for a store that is away."""
 
 _POLL_S = 0.05
 _ANNOUNCE_EVERY_S = 0.02
@@ -104,17 +107,33 @@ class NodeAssembly:
         self._on_fenced()
 
     async def start(self) -> None:
-        """Set the clock by the store's and take the streams; raises `StoreUnavailable`."""
+        """Set the clock by the store's and take the streams.
+
+        A store that is away is waited for: whoever killed it may have killed us too. Raises
+        `StoreUnavailable` when it stays away.
+        """
+        give_up_s = self._clock.seconds() + STORE_S_MAX
+        while True:
+            try:
+                await self._take_streams()
+                break
+            except StoreUnavailable as trouble:
+                if self._clock.seconds() >= give_up_s:
+                    raise
+                self.log.warn("the node waits for its ledger: {why}", why=str(trouble))
+            await deferLater(self._clock, REOPEN_S)
+        for shipper in self.shippers:
+            shipper.start()
+        self.desk.lapses.start()
+        self.account_news.start()
+
+    async def _take_streams(self) -> None:
         asked_s = self._clock.seconds()
         now_ms = await self._store.now_ms()
         self.steady.set(now_ms + int((self._clock.seconds() - asked_s) * 500))
         for lane in self.desk.lanes:
             stream = await lane.open()
             self.steady.not_before(stream.last_ms)
-        for shipper in self.shippers:
-            shipper.start()
-        self.desk.lapses.start()
-        self.account_news.start()
 
     async def drain(self) -> None:
         """Wait until every command that was taken is answered."""

@@ -7,6 +7,7 @@ it was carried out would be unknown.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg2
@@ -28,14 +29,24 @@ LOST = (psycopg2.OperationalError, psycopg2.InterfaceError)
 """What psycopg2 raises when the connection, or the server behind it, is in trouble."""
 
 
+_SOCKET_GONE = (OSError, ValueError)
+"""What a reactor raises about a socket that libpq has closed behind its back."""
+
+
 class _Connection(txpostgres.Connection):
     """A connection that closes itself when the server ends it while nothing is asked."""
 
     def doRead(self) -> None:
         try:
             super().doRead()
-        except LOST:
+        except (*LOST, *_SOCKET_GONE):
             self.close()
+
+    def close(self) -> None:
+        for forget in (self.reactor.removeReader, self.reactor.removeWriter):
+            with suppress(*_SOCKET_GONE):
+                forget(self)
+        super().close()
 
 
 class Session:

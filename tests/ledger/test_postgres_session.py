@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from ledger.postgres.session import QUESTION_S_MAX, Rows, Session
+from ledger.postgres.session import QUESTION_S_MAX, Rows, Session, _Connection
 from ledger.store import OutcomeUnknown
 
 
@@ -121,3 +121,31 @@ def test_a_connection_that_the_server_ended_counts_as_closed_and_can_still_be_cl
     question.session.close()
     question.session.close()
     assert question.connection.closings == 1
+
+
+class ForgetfulReactor(Clock):
+    """A reactor that has lost sight of a socket, as when libpq closed it by itself."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.errors = [error]
+
+    def removeReader(self, _reader: object) -> None:
+        if self.errors:
+            raise self.errors.pop()
+
+    removeWriter = removeReader
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(9, "Bad file descriptor"), ValueError("fd cannot be negative")]
+)
+def test_a_connection_whose_socket_is_gone_already_can_be_closed(error: Exception) -> None:
+    class ClosableConnection(Psycopg2Connection):
+        def close(self) -> None:
+            self.closed = 1
+
+    connection = _Connection(reactor=ForgetfulReactor(error))
+    server_side = connection._connection = ClosableConnection()
+    Session(Clock(), connection).close()
+    assert server_side.closed == 1

@@ -4,11 +4,15 @@ import gc
 
 import pytest
 
+from ledger.store import StoreUnavailable
 from protocol.errors import Code
 from protocol.messages import Error
+from reactor_server.assembly import STORE_S_MAX
+from reactor_server.lane import REOPEN_S
 from reactor_server.loading import PATIENCE_S, RETRY_S
 from tests.reactor_server.house import House, Node
 from tests.reactor_server.unsteady_store import Fate
+from tests.service.links import outcome_of
 
 
 @pytest.fixture
@@ -95,6 +99,26 @@ class TestReadingAccounts:
         assert failures
         assert set(failures) == {"secret"}
         failures.clear()
+
+
+class TestStarting:
+    def test_a_node_waits_for_a_store_that_is_away_and_then_starts(self, house: House) -> None:
+        node = Node(house, "late", 2)
+        node.store.is_away = True
+        started = outcome_of(node.assembly.start())
+        house.pass_time(STORE_S_MAX / 2)
+        assert started == []
+        node.store.is_away = False
+        house.pass_time(2 * REOPEN_S)
+        assert started == [None]
+        assert node.ask("ADD", "ann", 1).receipt.seq == 1
+
+    def test_a_store_that_stays_away_is_given_up(self, house: House) -> None:
+        node = Node(house, "late", 2)
+        node.store.is_away = True
+        started = outcome_of(node.assembly.start())
+        house.pass_time(STORE_S_MAX + 2 * REOPEN_S)
+        assert [type(error) for error in started] == [StoreUnavailable]
 
 
 class TestFindingOut:
