@@ -13,6 +13,9 @@ from twisted.logger import Logger
 
 from service.lifeline import trouble_in
 
+_LATE_LOOKS = 2
+"""A look that comes this many times later than it should says that we stood still ourselves."""
+
 
 class WatchLimits(Struct, frozen=True):
     """How closely to watch.
@@ -49,6 +52,7 @@ class Watchdog:
         self._ask = ask
         self._on_silent = on_silent
         self._unanswered_since_s: float | None = None
+        self._looked_s = 0.0
         self._asking = LoopingCall(self._look)
         self._asking.clock = clock
         self.trouble = ""
@@ -56,6 +60,7 @@ class Watchdog:
     def start(self) -> None:
         """Begin with a child that has just become ready."""
         self._unanswered_since_s = None
+        self._looked_s = self._clock.seconds()
         self.trouble = ""
         self._asking.start(self._limits.ask_every_s, now=False)
 
@@ -74,9 +79,14 @@ class Watchdog:
 
     def _look(self) -> None:
         now_s = self._clock.seconds()
+        we_stood_still = now_s - self._looked_s > _LATE_LOOKS * self._limits.ask_every_s
+        self._looked_s = now_s
         if self._unanswered_since_s is None:
             self._unanswered_since_s = now_s
             self._ask()
+        elif we_stood_still:
+            # The answer may have come long ago: it is for us to read it before we judge.
+            self._unanswered_since_s = now_s
         elif now_s - self._unanswered_since_s >= self._limits.answer_s:
             self.stop()
             self._on_silent(now_s - self._unanswered_since_s)

@@ -98,6 +98,12 @@ class Fleet:
             self.log.warn("{name} is down", name=name)
             self.on_down(name)
 
+    def cut(self, name: str) -> None:
+        """End the connection to a node, if there is one; it is made again as after any loss."""
+        protocol = self.up.get(name)
+        if protocol is not None:
+            protocol.close()
+
     async def close(self) -> None:
         """Let go of all nodes."""
         for service in self._services:

@@ -111,6 +111,10 @@ class Play:
             self._dumplogs.close()
             self._progress.finish()
 
+    def cut(self, node: str) -> None:
+        """Let go of the connection to a node; what it has not answered is sent again."""
+        self._fleet.cut(node)
+
     def _id_for(self, command: Command) -> bytes:
         """An id for a command, noted before anybody can send it."""
         command_id = self._unanswered.take_id(command) or self._ids.next()

@@ -22,6 +22,7 @@ from daytrade.processes import SupervisedProcess
 from daytrade.stack import LocalStack
 
 _POLL_S = 0.01
+_CUT_EVERY_S = 0.05
 BACK_S_MAX = 60.0
 """A part that is not back after this long will not come back by itself."""
 
@@ -31,6 +32,7 @@ class Inflictions:
 
     :param disks: the small disks of the stack, by part.
     :param clocks: sets the wall clocks of single processes.
+    :param cut: lets go of the client's connection to a node.
     """
 
     log = Logger()
@@ -41,11 +43,13 @@ class Inflictions:
         stack: LocalStack,
         disks: dict[Part, SmallDisk],
         clocks: WallClocks,
+        cut: Callable[[str], None],
     ) -> None:
         self._clock = clock
         self._stack = stack
         self._disks = disks
         self._clocks = clocks
+        self._cut = cut
 
     async def inflict(self, fault: Fault, begun: Callable[[], None]) -> float | None:
         """Do it, undo it, and wait until the part is there again.
@@ -73,6 +77,11 @@ class Inflictions:
                 started_s = self._clock.seconds()
                 await process.start()
                 await self._caught_up()
+            case Action.CUT:
+                while self._clock.seconds() < started_s + fault.lasts_s:
+                    self._cut(fault.target)
+                    await deferLater(self._clock, _CUT_EVERY_S)
+                return None
             case Action.DISK:
                 with self._disks[fault.kind.part].filled():
                     await deferLater(self._clock, fault.lasts_s)

@@ -24,6 +24,8 @@ class Action(StrEnum):
     """SIGSTOP and nothing else: who watches it has to replace it."""
     AWAY = "away"
     """Stopped in order, and started again some time later."""
+    CUT = "cut"
+    """The client's connection to it is cut, again and again, with answers still to come."""
     DISK = "disk"
     """Its disk is full for a while."""
     CLOCK = "clock"
@@ -51,6 +53,7 @@ APPLIES_TO: Mapping[Action, tuple[Part, ...]] = {
     Action.FREEZE: (*_SERVICES, Part.BACKEND),
     Action.HANG: _SERVICES,
     Action.AWAY: (Part.AUDIT,),
+    Action.CUT: (Part.NODE,),
     Action.DISK: (Part.POSTGRES, Part.AUDIT),
     Action.CLOCK: (Part.NODE, Part.QUOTES, Part.TRIGGERS, Part.AUDIT),
 }
@@ -59,6 +62,7 @@ APPLIES_TO: Mapping[Action, tuple[Part, ...]] = {
 _LASTS_S: Mapping[Action, tuple[float, float]] = {
     Action.FREEZE: (0.5, 3.0),
     Action.AWAY: (2.0, 5.0),
+    Action.CUT: (2.0, 4.0),
     Action.DISK: (2.0, 6.0),
     Action.CLOCK: (2.0, 5.0),
 }

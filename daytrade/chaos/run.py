@@ -89,7 +89,6 @@ class ChaosRun:
         self._clocks = WallClocks(directory.run_dir)
         self._strikes = Strikes()
         self._stack = LocalStack(reactor, directory, self._stack_settings(), on_exit)
-        self._inflictions = Inflictions(reactor, self._stack, self._disks, self._clocks)
 
     def _stack_settings(self) -> StackSettings:
         jumping = {kind.part for kind in self._settings.kinds if kind.action is Action.CLOCK}
@@ -169,8 +168,13 @@ class ChaosRun:
         lines = self._lines(lasts_s)
         users = frozenset(line.command.user for line in lines)
 
+        inflictions = Inflictions(self._reactor, self._stack, self._disks, self._clocks, play.cut)
+
         def begin() -> Progress:
-            faults.extend(Deferred.fromCoroutine(self._inflict(f, play, users)) for f in plan)
+            faults.extend(
+                Deferred.fromCoroutine(self._inflict(inflictions, fault, play, users))
+                for fault in plan
+            )
             return begin_progress(len(lines))
 
         faults: list[Deferred[None]] = []
@@ -183,7 +187,9 @@ class ChaosRun:
         commands = max(int(settings.rate_per_s * lasts_s), settings.users)
         return chaos_lines(settings.users, commands, settings.seed)
 
-    async def _inflict(self, fault: Fault, play: Play, users: frozenset[str]) -> None:
+    async def _inflict(
+        self, inflictions: Inflictions, fault: Fault, play: Play, users: frozenset[str]
+    ) -> None:
         await deferLater(self._reactor, fault.at_s)
         strike: Strike | None = None
 
@@ -201,6 +207,6 @@ class ChaosRun:
             strike = Strike(fault, self._reactor.seconds(), wall_ms(), hit)
             self._strikes.begin(strike)
 
-        back_s = await self._inflictions.inflict(fault, begun)
+        back_s = await inflictions.inflict(fault, begun)
         if strike is not None and strike.back_s is None and fault.kind.part is not Part.NODE:
             strike.back_s = back_s

@@ -85,6 +85,19 @@ def test_a_child_that_falls_silent_is_killed_and_started_again(rig: WatchedRig) 
     assert rig.child.questions == [b"health\n"]
 
 
+def test_a_supervisor_that_stood_still_itself_reads_the_answer_before_it_judges(
+    rig: WatchedRig,
+) -> None:
+    rig.clock.advance(0.5)
+    rig.clock.advance(60.0)
+    assert rig.child.signals == []
+    rig.child.answer(b"well")
+    rig.clock.pump([0.5] * 3)
+    assert rig.child.signals == []
+    rig.clock.pump([0.5] * 4)
+    assert rig.child.signals == ["KILL"]
+
+
 def test_a_child_that_is_told_to_end_is_asked_no_more(rig: WatchedRig) -> None:
     rig.process.stop()
     rig.clock.pump([0.5] * 8)

@@ -20,11 +20,11 @@ from tests.e2e.stack import daytrade
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgres]
 
-FAULTS = 10
+FAULTS = 12
 SHORT_FORM = (
     *("--seed", "5", "--faults", str(FAULTS), "--every", "1.5", "--users", "20", "--rate", "150"),
     *("--only", "kill:node", "--only", "kill:postgres", "--only", "kill:audit"),
-    *("--only", "kill:triggers", "--only", "restart:node"),
+    *("--only", "kill:triggers", "--only", "restart:node", "--only", "cut:node"),
 )
 
 

@@ -181,6 +181,19 @@ class TestLostNodes:
         assert second.amounts(ANNA) == list(range(2, 21))
         assert (done, playground.outcomes) == ([None], [Outcome.ACCEPTED] * 20)
 
+    def test_a_connection_that_is_cut_is_made_again_and_nothing_is_lost(self) -> None:
+        playground = opened(outstanding=2)
+        first, second = playground["node-1"], playground["node-2"]
+        first.answer = keep_waiting
+        done = playground.play(adds(ANNA, 3))
+        playground.fleet.cut("node-1")
+        playground.fleet.cut("nowhere")
+        playground.turn()
+        assert second.taken[:2] == first.taken
+        assert (done, playground.outcomes) == ([None], [Outcome.ACCEPTED] * 3)
+        playground.clock.pass_time(5)
+        assert "node-1" in playground.fleet.up
+
     def test_other_users_stay_where_they_are(self) -> None:
         playground = opened()
         playground["node-2"].answer = keep_waiting

@@ -37,6 +37,12 @@ _DESK = "reactor_server/desk.py"
 _LANE = "reactor_server/lane.py"
 _LEDGER = "ledger/migrations/0001_ledger.sql"
 
+_JOURNAL_NOT_ASKED = Edit(
+    "reactor_server/loading.py",
+    "        known = await self._store.entries_by_id(ids) if ids else {}\n",
+    "        known: dict[bytes, Entry] = {}\n",
+)
+
 BUGS = (
     Bug(
         "reply before the commit",
@@ -53,7 +59,10 @@ BUGS = (
     Bug(
         "no id check",
         "a command that was sent again is carried out again",
-        (Edit(_LEDGER, "CREATE UNIQUE INDEX journal_command", "CREATE INDEX journal_command"),),
+        (
+            Edit(_LEDGER, "CREATE UNIQUE INDEX journal_command", "CREATE INDEX journal_command"),
+            _JOURNAL_NOT_ASKED,
+        ),
     ),
     Bug(
         "forgotten version check",
@@ -84,13 +93,7 @@ BUGS = (
     Bug(
         "journal not asked",
         "what is sent again after a lost answer never gets one",
-        (
-            Edit(
-                "reactor_server/loading.py",
-                "        known = await self._store.entries_by_id(ids) if ids else {}\n",
-                "        known: dict[bytes, Entry] = {}\n",
-            ),
-        ),
+        (_JOURNAL_NOT_ASKED,),
     ),
     Bug(
         "lost rollback",
