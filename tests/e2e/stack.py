@@ -27,7 +27,9 @@ _PORTS_MAX = 12
 
 
 def daytrade(
-    *arguments: str | Path, environment: Mapping[str, str] | None = None
+    *arguments: str | Path,
+    environment: Mapping[str, str] | None = None,
+    limit_s: float = COMMAND_S_MAX,
 ) -> "subprocess.CompletedProcess[str]":
     """Run one command to its end."""
     return subprocess.run(
@@ -36,7 +38,7 @@ def daytrade(
         capture_output=True,
         start_new_session=True,
         text=True,
-        timeout=COMMAND_S_MAX,
+        timeout=limit_s,
         check=False,
     )
 

@@ -20,6 +20,7 @@ from tests.e2e.stack import daytrade
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgres]
 
+_RUN_S_MAX = 200.0
 FAULTS = 12
 SHORT_FORM = (
     *("--seed", "5", "--faults", str(FAULTS), "--every", "1.5", "--users", "20", "--rate", "150"),
@@ -37,7 +38,8 @@ class FinishedRun:
 
     def __init__(self, directory: Path) -> None:
         self.data, json_file = directory / "data", directory / "figures"
-        ran = daytrade("chaos", *SHORT_FORM, "--data", self.data, "--json", json_file)
+        written = ("--data", self.data, "--json", json_file)
+        ran = daytrade("chaos", *SHORT_FORM, *written, limit_s=_RUN_S_MAX)
         self.code, self.said = ran.returncode, ran.stdout + ran.stderr
         pids = list(processes_of(self.data))
         assert all_end(pids), processes_of(self.data)
