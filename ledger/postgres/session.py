@@ -29,8 +29,10 @@ LOST = (psycopg2.OperationalError, psycopg2.InterfaceError)
 """What psycopg2 raises when the connection, or the server behind it, is in trouble."""
 
 
-_SOCKET_GONE = (OSError, ValueError)
-"""What a reactor raises about a socket that libpq has closed behind its back."""
+_SOCKET_GONE = (OSError, ValueError, KeyError)
+"""What a reactor raises about a socket that libpq has closed behind its back, or about a new one
+of the same number while it still takes it for the old one.
+"""
 
 
 class _Connection(txpostgres.Connection):
@@ -74,7 +76,7 @@ class Session:
             await session._within(CONNECT_S_MAX, connection.connect(dsn))
             for setting in settings:
                 await session.run(setting)
-        except (*LOST, OutcomeUnknown) as error:
+        except (*LOST, *_SOCKET_GONE, OutcomeUnknown) as error:
             session.close()
             raise StoreUnavailable(_first_line(error)) from None
         return session

@@ -13,7 +13,7 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
 from ledger.postgres.session import QUESTION_S_MAX, Rows, Session, _Connection
-from ledger.store import OutcomeUnknown
+from ledger.store import OutcomeUnknown, StoreUnavailable
 
 
 class Psycopg2Connection:
@@ -136,9 +136,12 @@ class ForgetfulReactor(Clock):
 
     removeWriter = removeReader
 
+    def addWriter(self, writer: object) -> None:
+        self.removeReader(writer)
+
 
 @pytest.mark.parametrize(
-    "error", [OSError(9, "Bad file descriptor"), ValueError("fd cannot be negative")]
+    "error", [OSError(9, "Bad file descriptor"), ValueError("fd cannot be negative"), KeyError(7)]
 )
 def test_a_connection_whose_socket_is_gone_already_can_be_closed(error: Exception) -> None:
     class ClosableConnection(Psycopg2Connection):
@@ -148,4 +151,28 @@ def test_a_connection_whose_socket_is_gone_already_can_be_closed(error: Exceptio
     connection = _Connection(reactor=ForgetfulReactor(error))
     server_side = connection._connection = ClosableConnection()
     Session(Clock(), connection).close()
+    assert server_side.closed == 1
+
+
+class ConnectingConnection(Psycopg2Connection):
+    """psycopg2's connection while it waits for the server."""
+
+    def poll(self) -> int:
+        return int(psycopg2.extensions.POLL_WRITE)
+
+    def close(self) -> None:
+        self.closed = 1
+
+
+def test_a_new_socket_that_the_reactor_takes_for_an_old_one_is_a_store_that_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server_side = ConnectingConnection()
+    monkeypatch.setattr(_Connection, "connectionFactory", lambda *_, **__: server_side)
+    reactor = ForgetfulReactor(FileNotFoundError(2, "No such file"))
+    opening = Deferred.fromCoroutine(Session.open(reactor, "dbname=daytrade"))
+    refused: list[Failure] = []
+    opening.addErrback(refused.append)
+    [failure] = refused
+    assert failure.check(StoreUnavailable)
     assert server_side.closed == 1
