@@ -43,6 +43,7 @@ class FinishedRun:
         self.code, self.said = ran.returncode, ran.stdout + ran.stderr
         pids = list(processes_of(self.data))
         assert all_end(pids), processes_of(self.data)
+        assert json_file.exists(), self.said
         self.figures: dict[str, Any] = json.loads(json_file.read_text())
 
     @property

@@ -31,4 +31,8 @@ def test_the_first_thing_found_is_told() -> None:
     said = "E         WRONG: a command is in the ledger twice: BUY 7 of ann: 2 entries\nE   assert"
     assert first_finding(said).startswith("WRONG: a command is in the ledger twice")
     assert first_finding("E  subprocess.TimeoutExpired: after 60 s").endswith("after 60 s")
+    ended = "E  daytrade: node-1 ended (exit code 1); it is started again"
+    assert first_finding(f"{ended}\nE  daytrade: no node has been up") == (
+        "daytrade: no node has been up"
+    )
     assert first_finding("") == ""

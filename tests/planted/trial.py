@@ -47,7 +47,12 @@ def first_finding(said: str) -> str:
     """What the run found first, in its own words."""
     lines = [line.removeprefix("E").strip() for line in said.splitlines()]
     found = [line for line in lines if line.startswith("WRONG: ")]
-    failed = [line for line in lines if "Error" in line or "TimeoutExpired" in line]
+    failed = [
+        line
+        for line in lines
+        if line.startswith("daytrade: ") and not line.endswith("it is started again")
+    ]
+    failed += [line for line in lines if "Error" in line or "TimeoutExpired" in line]
     return next(iter(found + failed), lines[-1] if lines else "")
 
 
