@@ -165,7 +165,7 @@ def _tell(figures: dict[str, list[float]], users: int) -> None:
 
 
 @click.command()
-@click.option("--users", type=click.IntRange(1, 500), default=20, show_default=True)
+@click.option("--users", type=click.IntRange(1, 100), default=20, show_default=True)
 @click.option("--seconds", type=click.FloatRange(0.1), default=5.0, show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
 def main(users: int, seconds: float, rounds: int) -> None:

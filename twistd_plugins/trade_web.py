@@ -21,7 +21,7 @@ from web.figures import web_figures
 from web.passwords import strong_hasher
 from web.postgres_store import PostgresWebStore
 from web.sessions import SECOND_MS, Lifetimes
-from web.site import Front, LimitedSite
+from web.site import CONNECTIONS_MAX, PER_ADDRESS_MAX, Front, LimitedSite
 
 IDLE_S = number_within("idle", 1, 86_400)
 
@@ -116,7 +116,9 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         ),
     )
     front = Front(web.gate.answer, is_behind_proxy=bool(options["behind-proxy"]))
-    site = LimitedSite(reactor, front)
+    # A proxy's connections all come from its own address.
+    per_address_max = CONNECTIONS_MAX if options["behind-proxy"] else PER_ADDRESS_MAX
+    site = LimitedSite(reactor, front, per_address_max)
     listener = Listener(reactor, options["listen"], site)
 
     async def start_threads() -> None:

@@ -4,6 +4,7 @@ Used by `web.assembly`. A request must have arrived whole, and small, within a f
 `Visit` is made of it. A view is never cancelled, because it may wait for the database.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
@@ -26,6 +27,9 @@ REQUEST_S_MAX = 10.0
 
 IDLE_S_MAX = 60.0
 CONNECTIONS_MAX = 2000
+PER_ADDRESS_MAX = 200
+"""Connections from one address; a browser opens six, but many may share an address."""
+
 FIELDS_MAX = 50
 
 Answer = Callable[[Visit], Awaitable[Reply]]
@@ -70,9 +74,13 @@ class SmallRequest(Request):
 
 
 class PunctualChannel(HTTPChannel):
-    """A connection on which each request must be there in time."""
+    """A connection on which each request must be there in time.
+
+    :ivar host: the address that it comes from.
+    """
 
     _deadline: IDelayedCall | None = None
+    host = ""
 
     def connectionMade(self) -> None:
         self._expect_request()
@@ -89,7 +97,7 @@ class PunctualChannel(HTTPChannel):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._stop_expecting()
-        self.factory.count_out()
+        self.factory.count_out(self.host)
         super().connectionLost(reason)
 
     def _expect_request(self) -> None:
@@ -108,26 +116,39 @@ class PunctualChannel(HTTPChannel):
 class LimitedSite(Site):
     """All connections to one port of ours, so many and no more.
 
+    :param per_address_max: how many may come from one address.
     :ivar connections: how many there are now.
     """
 
     protocol = PunctualChannel  # type: ignore[assignment]
     displayTracebacks = False
 
-    def __init__(self, reactor: Any, root: IResource) -> None:
+    def __init__(
+        self, reactor: Any, root: IResource, per_address_max: int = PER_ADDRESS_MAX
+    ) -> None:
         super().__init__(root, requestFactory=SmallRequest, timeout=IDLE_S_MAX, reactor=reactor)
+        self._per_address_max = per_address_max
+        self._by_host: Counter[str] = Counter()
         self.connections = 0
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """Make a channel, or hang up where there are too many."""
-        if self.connections >= CONNECTIONS_MAX:
+        host = str(getattr(addr, "host", ""))
+        is_full = self.connections >= CONNECTIONS_MAX
+        if is_full or self._by_host[host] >= self._per_address_max:
             return None
         self.connections += 1
-        return super().buildProtocol(addr)
+        self._by_host[host] += 1
+        channel: Any = super().buildProtocol(addr)
+        channel.host = host
+        return channel
 
-    def count_out(self) -> None:
-        """A connection has ended."""
+    def count_out(self, host: str) -> None:
+        """A connection from this address has ended."""
         self.connections -= 1
+        self._by_host[host] -= 1
+        if not self._by_host[host]:
+            del self._by_host[host]
 
     def log(self, request: Any) -> None:
         """Write no line for each request: paths name users, and nobody reads the lines."""

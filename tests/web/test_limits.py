@@ -1,12 +1,13 @@
 """Nobody guesses passwords for long, and nobody keeps us busy with requests that never end."""
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 
 from protocol.errors import Code, TradeError
 from tests.service.links import outcome_of
 from tests.web.premises import Premises
 from web.passwords import WAITING_MAX, Hashing, quick_hasher
-from web.site import BODY_BYTES_MAX, CONNECTIONS_MAX, REQUEST_S_MAX
+from web.site import BODY_BYTES_MAX, CONNECTIONS_MAX, PER_ADDRESS_MAX, REQUEST_S_MAX
 
 HEAD = b"POST /log-in HTTP/1.1\r\nHost: trade.test\r\n"
 
@@ -118,11 +119,26 @@ def test_headers_without_end_are_refused(premises: Premises) -> None:
 
 def test_there_are_so_many_connections_and_no_more(premises: Premises) -> None:
     first = premises.connection()
-    for _ in range(CONNECTIONS_MAX - 1):
+    for number in range(CONNECTIONS_MAX - 1):
+        assert premises.site.buildProtocol(peer(number)) is not None
+    assert premises.site.buildProtocol(peer(CONNECTIONS_MAX)) is None
+    first.protocol.connectionLost()  # type: ignore[attr-defined]
+    assert premises.site.buildProtocol(peer(CONNECTIONS_MAX)) is not None
+
+
+def test_one_address_has_so_many_of_them(premises: Premises) -> None:
+    first = premises.connection("198.51.100.1")
+    for _ in range(PER_ADDRESS_MAX - 1):
         premises.site.buildProtocol(first.getPeer())
     assert premises.site.buildProtocol(first.getPeer()) is None
+    assert premises.site.buildProtocol(peer(2)) is not None
     first.protocol.connectionLost()  # type: ignore[attr-defined]
     assert premises.site.buildProtocol(first.getPeer()) is not None
+
+
+def peer(number: int) -> IPv4Address:
+    """An address of which not many come."""
+    return IPv4Address("TCP", f"203.0.{number // 250}.{number % 250}", 5000)
 
 
 def test_nonsense_is_answered_and_ends_nothing(premises: Premises) -> None:
