@@ -10,7 +10,7 @@ from msgspec import Struct
 from protocol.codec import decode_body, encode_body
 from protocol.errors import Code, LocalProtocolError, RemoteProtocolError
 from protocol.fields import NO_ID
-from protocol.framing import FRAME_BYTES_MAX, FrameReader, encode_frame
+from protocol.framing import FRAME_BYTES_MAX, WAY_IN_BYTES_MAX, FrameReader, encode_frame
 from protocol.messages import PROTOCOL_VERSION, Error, Hello, Message, Welcome
 from protocol.states import REFUSED_WHILE_DRAINING, REQUESTS, Role, State, next_state
 
@@ -32,13 +32,21 @@ class Connection:
     :ivar state: how far the connection has come.
     """
 
-    __slots__ = ("_peer", "_reader", "_role", "state")
+    __slots__ = ("_frame_bytes_max", "_peer", "_reader", "_role", "state")
 
     def __init__(self, role: Role, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
         self._role = role
         self._peer = role.peer
-        self._reader = FrameReader(frame_bytes_max)
+        # Before a client has logged in, a server holds little of it.
+        limit = min(WAY_IN_BYTES_MAX, frame_bytes_max) if role is Role.SERVER else frame_bytes_max
+        self._frame_bytes_max = frame_bytes_max
+        self._reader = FrameReader(limit)
         self.state = State.AWAITS_HELLO
+
+    @property
+    def unfinished_header(self) -> bytes:
+        """See `FrameReader`: which frame the peer is in the middle of."""
+        return self._reader.unfinished_header
 
     @property
     def buffered_bytes(self) -> int:
@@ -60,6 +68,8 @@ class Connection:
         frame = encode_frame(message.KIND, request_id, encode_body(message))
         if state is not None:
             self.state = state
+            if state is State.OPEN:
+                self._reader.frame_bytes_max = self._frame_bytes_max
         return frame
 
     def receive(self, data: bytes) -> Iterator[Event]:

@@ -15,6 +15,11 @@ FRAME_BYTES_MAX = 1 << 20
 another limit.
 """
 
+WAY_IN_BYTES_MAX = 1 << 14
+"""The longest frame that a server takes of a client that has not logged in; all but log-ins are far
+shorter.
+"""
+
 _HEADER = struct.Struct(f">IB{ID_BYTES}s")
 HEADER_BYTES = _HEADER.size
 _LENGTH_BYTES = 4
@@ -40,15 +45,23 @@ def encode_frame(kind: int, request_id: bytes, body: bytes) -> bytes:
 class FrameReader:
     """Cuts a stream of bytes into frames, however the bytes were chunked.
 
+    :ivar frame_bytes_max: a longer frame ends the stream; may be changed on the way.
     :ivar error: what was wrong with the stream; once set, the reader takes no more bytes.
     """
 
-    __slots__ = ("_buffer", "_frame_bytes_max", "error")
+    __slots__ = ("_buffer", "error", "frame_bytes_max")
 
     def __init__(self, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
         self._buffer = b""
-        self._frame_bytes_max = frame_bytes_max
+        self.frame_bytes_max = frame_bytes_max
         self.error: RemoteProtocolError | None = None
+
+    @property
+    def unfinished_header(self) -> bytes:
+        """The header of a frame that is not whole yet, as far as it is here; empty between
+        frames.
+        """
+        return self._buffer[:HEADER_BYTES]
 
     @property
     def buffered_bytes(self) -> int:
@@ -69,7 +82,7 @@ class FrameReader:
         while end - start >= HEADER_BYTES:
             length, kind, request_id = _HEADER.unpack_from(buffer, start)
             stop = start + _LENGTH_BYTES + length
-            if stop > end or length < _LENGTH_MIN or stop - start > self._frame_bytes_max:
+            if stop > end or length < _LENGTH_MIN or stop - start > self.frame_bytes_max:
                 break
             frames.append((kind, request_id, buffer[start + HEADER_BYTES : stop]))
             start = stop
@@ -87,6 +100,6 @@ class FrameReader:
         if length < _LENGTH_MIN:
             reason = f"a frame of length {length} cannot hold its own header"
             self.end(RemoteProtocolError(Code.BAD_FRAME, reason))
-        elif length + _LENGTH_BYTES > self._frame_bytes_max:
-            reason = f"a frame of length {length} is over {self._frame_bytes_max} bytes"
+        elif length + _LENGTH_BYTES > self.frame_bytes_max:
+            reason = f"a frame of length {length} is over {self.frame_bytes_max} bytes"
             self.end(RemoteProtocolError(Code.FRAME_TOO_LONG, reason))

@@ -13,6 +13,7 @@ from twisted.logger import InvalidLogLevelError, LogLevel
 from protocol.authentication import AccessRole
 from protocol.errors import Code, TradeError
 from protocol.messages import Health
+from protocol.states import State
 from service.figures import Figure, plain
 from service.json_log import LEVELS, SECRET_WORDS
 from service.operations import Answer, Verb
@@ -135,7 +136,8 @@ class CommonVerbs:
 
 
 def _is_operator(session: ServerProtocol) -> bool:
-    return session.role in (AccessRole.OPERATOR, AccessRole.ADMINISTRATOR)
+    is_somebody = session.state in (State.OPEN, State.DRAINING)
+    return is_somebody and session.role in (AccessRole.OPERATOR, AccessRole.ADMINISTRATOR)
 
 
 def hidden(name: str, value: object) -> object:

@@ -23,6 +23,9 @@ HEARTBEAT_S = 10.0
 """After this long without a byte from the peer a Ping goes out."""
 
 SILENT_BEATS_MAX = 3
+SLOW_FRAME_BEATS_MAX = 2
+"""A peer that is in the middle of one frame for this many beats in a row is let go."""
+
 CONGESTED_S_MAX = 30.0
 """How long a peer may leave its side unread before it is let go."""
 
@@ -47,6 +50,8 @@ class WireProtocol(Protocol):
         self._heartbeat = LoopingCall(self._beat)
         self._heartbeat.clock = clock
         self._silent_beats = 0
+        self._unfinished = b""
+        self._slow_beats = 0
         self._outgoing: list[bytes] = []
         self._outgoing_bytes = 0
         self._flush_call: Any = None
@@ -169,6 +174,11 @@ class WireProtocol(Protocol):
         self.ended(reason)
 
     def _beat(self) -> None:
+        if self._is_sending_slowly():
+            self.log.warn("{peer} takes too long over a frame: closed", peer=self.peer)
+            self.dropped("slow frame")
+            self.abort()
+            return
         self._silent_beats += 1
         if self._silent_beats > SILENT_BEATS_MAX:
             self.log.warn("{peer} has fallen silent: connection closed", peer=self.peer)
@@ -179,6 +189,14 @@ class WireProtocol(Protocol):
             State.AWAITS_WELCOME,
         ):
             self.send(Ping())
+
+    def _is_sending_slowly(self) -> bool:
+        """Whether the peer is in the middle of the same frame for too long, byte by byte."""
+        header = self._connection.unfinished_header
+        is_same = bool(header) and header == self._unfinished
+        self._slow_beats = self._slow_beats + 1 if is_same else 0
+        self._unfinished = header
+        return self._slow_beats >= SLOW_FRAME_BEATS_MAX
 
     # IPushProducer: the transport tells how fast the peer reads.
 

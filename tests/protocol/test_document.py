@@ -9,11 +9,17 @@ from protocol import fields
 from protocol.codec import decode_body, encode_body
 from protocol.connection import Connection
 from protocol.errors import Code
-from protocol.framing import FRAME_BYTES_MAX, HEADER_BYTES, FrameReader, encode_frame
+from protocol.framing import (
+    FRAME_BYTES_MAX,
+    HEADER_BYTES,
+    WAY_IN_BYTES_MAX,
+    FrameReader,
+    encode_frame,
+)
 from protocol.messages import KINDS, Message
 from protocol.states import REPLIES, REQUESTS, TRANSITIONS, Role, State
 from service.server import LOG_IN_S_MAX, LOG_IN_TRIES_MAX
-from service.wire import SILENT_BEATS_MAX
+from service.wire import SILENT_BEATS_MAX, SLOW_FRAME_BEATS_MAX
 from tests.protocol.document import Example, examples, kinds, split_frames, tables, transitions
 from tests.protocol.plain_msgpack import Value, pack
 
@@ -131,9 +137,11 @@ class TestStateAndCodeTable:
         assert [int(row["value"]) for row in rows] == [
             HEADER_BYTES - 4,
             FRAME_BYTES_MAX,
+            WAY_IN_BYTES_MAX,
             LOG_IN_S_MAX,
             LOG_IN_TRIES_MAX,
             SILENT_BEATS_MAX,
+            SLOW_FRAME_BEATS_MAX,
         ]
 
 

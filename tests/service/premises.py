@@ -26,6 +26,7 @@ from protocol.messages import (
 from protocol.states import Role
 from service.client import ClientProtocol, connect
 from service.credentials import Credential, FixedVerifiers, VerifierSource
+from service.limits import PortLimits
 from service.server import Link, WireServerFactory
 from service.wire import HEARTBEAT_S
 from tests.service.links import BoundedClock, MemoryEndpoint, SocketDouble, outcome_of
@@ -120,6 +121,10 @@ class Caller(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.is_lost = True
 
+    def frame(self, message: Message, request_id: bytes) -> bytes:
+        """The bytes of a message, not sent."""
+        return self._connection.send(message, request_id)
+
     @property
     def last(self) -> tuple[bytes, Message]:
         """What was heard last."""
@@ -143,11 +148,18 @@ class ServerInMemory:
         verifiers: VerifierSource = VERIFIERS,
         heartbeat_s: float = HEARTBEAT_S,
         clock: BoundedClock | None = None,
+        limits: PortLimits | None = None,
     ) -> None:
         self.clock = clock or BoundedClock()
         self.service = ServiceDouble()
         self.factory = WireServerFactory(
-            self.clock, "server-1", self.service, verifiers, b"decoy", heartbeat_s
+            self.clock,
+            "server-1",
+            self.service,
+            verifiers,
+            b"decoy",
+            heartbeat_s,
+            limits or PortLimits(),
         )
         self.endpoint = MemoryEndpoint(self.clock, self.factory)
 

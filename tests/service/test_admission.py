@@ -1,0 +1,153 @@
+"""Floods, guesses and slow senders: who is nobody makes room, who has logged in keeps its place."""
+
+import pytest
+
+from protocol.authentication import ClientLogIn
+from protocol.errors import Code
+from protocol.framing import FRAME_BYTES_MAX, WAY_IN_BYTES_MAX
+from protocol.messages import Error, LoggedIn
+from service.limits import PortLimits, Rate
+from service.wire import HEARTBEAT_S, SLOW_FRAME_BEATS_MAX
+from tests.service.premises import LOG_IN_ID, PASSWORD, Caller, ServerInMemory, add, request_id
+
+
+def server_with(limits: PortLimits) -> ServerInMemory:
+    return ServerInMemory(limits=limits)
+
+
+class TestConnections:
+    def test_who_logs_in_for_longest_makes_room_and_who_is_logged_in_does_not(self) -> None:
+        server = server_with(PortLimits(not_logged_in_max=3))
+        good = server.logged_in()
+        callers = [server.caller() for _ in range(5)]
+        assert [caller.is_lost for caller in callers] == [True, True, False, False, False]
+        assert not good.is_lost
+        assert server.factory.counters.dropped == {"made room": 2}
+        assert isinstance(server.log_in(server.greeted(), "bench"), LoggedIn)
+
+    def test_beyond_all_connections_who_is_nobody_makes_room(self) -> None:
+        server = server_with(PortLimits(connections_max=2))
+        good, idle = server.logged_in(), server.caller()
+        better = server.logged_in()
+        assert (good.is_lost, idle.is_lost, better.is_lost) == (False, True, False)
+        assert server.caller().farewell is Code.TOO_MANY_CONNECTIONS
+
+    def test_one_address_may_have_so_many(self) -> None:
+        server = server_with(PortLimits(connections_per_address_max=2))
+        first, second = server.logged_in(), server.logged_in()
+        assert server.caller().farewell is Code.TOO_MANY_CONNECTIONS
+        first.transport.loseConnection()
+        server.turn()
+        assert not server.logged_in().is_lost
+        assert not second.is_lost
+
+    def test_one_address_may_come_so_fast(self) -> None:
+        server = server_with(PortLimits(connections=Rate(1.0, 3.0)))
+        assert [server.caller().is_lost for _ in range(5)] == [False] * 3 + [True] * 2
+        server.clock.advance(2)
+        assert [server.caller().is_lost for _ in range(3)] == [False] * 2 + [True]
+
+    def test_who_is_gone_is_counted_no_more(self) -> None:
+        server = server_with(PortLimits())
+        for caller in [server.logged_in(), server.greeted(), server.caller()]:
+            caller.transport.loseConnection()
+        server.turn()
+        server.turn()
+        assert server.factory.admission.connections == 0
+        assert server.factory.protocols == set()
+
+
+class TestGuesses:
+    def test_an_address_that_was_refused_too_often_may_not_try_for_a_while(self) -> None:
+        server = server_with(PortLimits(log_ins_refused=Rate(0.5, 3.0)))
+        for _ in range(3):
+            refusal = server.log_in(server.greeted(), "bench", "a guess")
+            assert isinstance(refusal, Error)
+            assert refusal.code == Code.LOGIN_FAILED
+        caller = server.greeted()
+        caller.say(ClientLogIn("bench", PASSWORD).first(), LOG_IN_ID)
+        server.turn()
+        refused = caller.last[1]
+        assert isinstance(refused, Error)
+        assert refused.code == Code.SLOW_DOWN
+        server.clock.advance(8)
+        assert isinstance(server.log_in(server.greeted(), "bench"), LoggedIn)
+
+
+class TestPace:
+    LIMITS = PortLimits(user_requests=Rate(10.0, 4.0), address_requests=Rate(10.0, 6.0))
+
+    def answers(self, server: ServerInMemory, caller: Caller, count: int) -> list[Code]:
+        """What a client is told at once for some requests in a row."""
+        caller.heard.clear()
+        server.ask(caller, *range(1, count + 1))
+        return [Code(error.code) for _, error in caller.heard if isinstance(error, Error)]
+
+    def test_a_user_who_asks_too_fast_is_told_and_may_send_it_again(self) -> None:
+        server = server_with(self.LIMITS)
+        ann = server.logged_in("ann")
+        assert self.answers(server, ann, 6) == [Code.SLOW_DOWN] * 2
+        assert len(server.service.requests) == 4
+        assert server.factory.outstanding == 4
+        server.clock.advance(1)
+        assert self.answers(server, ann, 1) == []
+
+    def test_more_connections_of_one_user_gain_nothing(self) -> None:
+        server = server_with(self.LIMITS)
+        one, two = server.logged_in("ann"), server.logged_in("ann")
+        assert self.answers(server, one, 4) == []
+        assert self.answers(server, two, 1) == [Code.SLOW_DOWN]
+
+    @pytest.mark.parametrize("name", ["bench", "root", "node-1", "olga"])
+    def test_the_systems_own_services_and_workloads_have_no_pace(self, name: str) -> None:
+        server = server_with(self.LIMITS)
+        assert self.answers(server, server.logged_in(name), 5_000) == []
+
+    def test_the_usual_limits_leave_a_person_alone(self) -> None:
+        server = server_with(PortLimits())
+        assert self.answers(server, server.logged_in("ann"), 900) == []
+
+
+class TestFrames:
+    def frame(self, length: int) -> bytes:
+        """The beginning of a frame of this length, which no message has."""
+        return (length - 4).to_bytes(4, "big") + bytes([0x70]) + bytes(16)
+
+    def test_who_is_nobody_may_send_short_frames_only(self, server: ServerInMemory) -> None:
+        caller = server.greeted()
+        caller.transport.write(self.frame(WAY_IN_BYTES_MAX))
+        server.turn()
+        assert not caller.is_lost
+        other = server.greeted()
+        other.transport.write(self.frame(WAY_IN_BYTES_MAX + 1))
+        server.turn()
+        assert other.farewell is Code.FRAME_TOO_LONG
+
+    def test_who_is_logged_in_may_send_long_ones(
+        self, server: ServerInMemory, caller: Caller
+    ) -> None:
+        caller.transport.write(self.frame(FRAME_BYTES_MAX))
+        server.turn()
+        assert not caller.is_lost
+
+    def test_a_frame_that_comes_byte_by_byte_ends_the_connection(
+        self, server: ServerInMemory, caller: Caller
+    ) -> None:
+        caller.transport.write(self.frame(1_000))
+        for _ in range(int(HEARTBEAT_S * (SLOW_FRAME_BEATS_MAX + 1))):
+            caller.transport.write(b"x")
+            server.clock.pass_time(1)
+        assert caller.is_lost
+        assert server.factory.counters.dropped == {"slow frame": 1}
+
+    def test_many_short_frames_that_are_always_cut_somewhere_do_not(
+        self, server: ServerInMemory, caller: Caller
+    ) -> None:
+        rest = b""
+        for number in range(60):
+            frame = caller.frame(add(), request_id(number))
+            caller.transport.write(rest + frame[:20])
+            rest = frame[20:]
+            server.clock.pass_time(1)
+        assert not caller.is_lost
+        assert len(server.service.requests) == 59
