@@ -11,6 +11,7 @@ import click
 
 from benchmarks.command import bench
 from daytrade.audit_commands import audit
+from daytrade.certs_command import certs
 from daytrade.chaos_commands import chaos, check, contention
 from daytrade.console_command import console
 from daytrade.data_directory import DataDirectory, TemporaryDataDirectory
@@ -36,6 +37,7 @@ def main() -> None:
 main.add_command(workload)
 main.add_command(audit)
 main.add_command(bench)
+main.add_command(certs)
 main.add_command(console)
 main.add_command(check)
 main.add_command(chaos)

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 import psycopg2
-from twisted.internet.endpoints import clientFromString
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from audit.heads import HeadKey
@@ -35,6 +34,7 @@ from daytrade.stack_services import (
 from ledger.postgres.migrate import SchemaError, migrate
 from ledger.postgres.store import PostgresStore
 from protocol.authentication import AccessRole, make_verifier
+from service import endpoints
 from service.credentials import Credential, read_credential, write_accept_file
 from service.time import wall_ms
 from web.passwords import hash_password, strong_hasher
@@ -165,8 +165,7 @@ class LocalStack:
 
     def endpoint(self, address: str) -> IStreamClientEndpoint:
         """A client endpoint of one of the stack's addresses."""
-        endpoint: IStreamClientEndpoint = clientFromString(self._reactor, address)
-        return endpoint
+        return endpoints.client_endpoint(self._reactor, address)
 
     @property
     def postgres(self) -> EmbeddedPostgres | None:
@@ -194,10 +193,9 @@ class LocalStack:
 def client_endpoint(reactor: Any, option: str, text: str) -> IStreamClientEndpoint:
     """The endpoint that an option of the command line names; raises `StackError`."""
     try:
-        endpoint: IStreamClientEndpoint = clientFromString(reactor, text)
-    except (ValueError, TypeError) as error:
+        return endpoints.client_endpoint(reactor, text)
+    except endpoints.BadEndpoint as error:
         raise StackError(f"{option}: not an endpoint like tcp:127.0.0.1:12100: {error}") from None
-    return endpoint
 
 
 def _accept(cursor: Any, credential: Credential) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 from msgspec import Struct
 from twisted.application.service import IService
 from twisted.internet.defer import maybeDeferred
-from twisted.internet.endpoints import clientFromString, serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.stdio import StandardIO
@@ -22,6 +21,7 @@ from twisted.python.failure import Failure
 
 from protocol.errors import TradeError
 from protocol.messages import Health
+from service import endpoints
 from service.figures import Figure
 from service.lifeline import Lifeline
 from service.loop_watch import LoopWatch
@@ -41,6 +41,7 @@ class DaemonOptions(usage.Options):
 
     optFlags = [
         ["lifeline", None, "End when standard input is closed, so as to leave with the starter."],
+        ["plain-text", None, "Let plain text leave the machine: ports and database without TLS."],
     ]
     optParameters: list[list[Any]] = [
         ["announce", None, None, "File to write the address to, once the service is ready."],
@@ -75,10 +76,9 @@ class DaemonOptions(usage.Options):
 def client_endpoint(reactor: Any, description: str) -> IStreamClientEndpoint:
     """The endpoint of a description like `tcp:127.0.0.1:12000`; raises `usage.UsageError`."""
     try:
-        endpoint: IStreamClientEndpoint = clientFromString(reactor, description)
-    except (ValueError, TypeError) as error:
-        raise usage.UsageError(f"{description!r} is no endpoint: {error}") from None
-    return endpoint
+        return endpoints.client_endpoint(reactor, description)
+    except endpoints.BadEndpoint as error:
+        raise usage.UsageError(str(error)) from None
 
 
 class Listener:
@@ -86,9 +86,10 @@ class Listener:
 
     def __init__(self, reactor: Any, description: str, factory: IProtocolFactory) -> None:
         try:
-            self._endpoint = serverFromString(reactor, description)
-        except (ValueError, TypeError, KeyError) as error:
-            raise usage.UsageError(f"{description!r} is no endpoint: {error}") from None
+            self._endpoint = endpoints.server_endpoint(reactor, description)
+        except endpoints.BadEndpoint as error:
+            raise usage.UsageError(str(error)) from None
+        self._kind = "tls" if description.startswith("tls13:") else "tcp"
         self._factory = factory
         self._port: IListeningPort | None = None
 
@@ -106,7 +107,7 @@ class Listener:
         """Where the port can be reached, as a client endpoint description."""
         assert self._port is not None
         host: Any = self._port.getHost()
-        return f"tcp:{host.host}:{host.port}"
+        return f"{self._kind}:{host.host}:{host.port}"
 
 
 class Watch(Struct, frozen=True):

@@ -19,6 +19,7 @@ from protocol.messages import Error, LogIn, LogInProof
 from protocol.states import Role
 from service.admission import Admission
 from service.credentials import VerifierSource
+from service.endpoints import certified_roles
 from service.server_figures import WireCounters
 from service.wire import WireProtocol, internal_error
 
@@ -98,6 +99,7 @@ class LogInProtocol(WireProtocol):
         assert self._log_in is not None
         try:
             verdict = self._log_in.judge(message)
+            self._check_certificate()
         except TradeError as refusal:
             self._refuse_log_in(request_id, refusal)
             return
@@ -106,6 +108,14 @@ class LogInProtocol(WireProtocol):
         self._port.on_log_in(self, self.name, False)
         self.send(verdict, request_id)
         self.logged_in()
+
+    def _check_certificate(self) -> None:
+        """Who has a certificate may log in only as what it names."""
+        roles = certified_roles(self.transport)
+        if roles is not None and self.role.value not in roles:
+            raise TradeError(
+                Code.NOT_PERMITTED, f"your certificate is not for the role {self.role.value}"
+            )
 
     def _refuse_log_in(self, request_id: bytes, refusal: TradeError) -> None:
         self.log.warn("log-in refused to {peer}", peer=self.peer)

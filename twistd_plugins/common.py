@@ -9,6 +9,8 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import parse_dsn
 from twisted.internet.protocol import Factory
 from twisted.python import usage
 
@@ -21,6 +23,7 @@ from service.credentials import (
     read_credential,
 )
 from service.daemon import DaemonOptions, Listener, client_endpoint
+from service.endpoints import is_open_to_others, is_this_machine
 from service.time import wall_ms
 
 N = TypeVar("N", int, float)
@@ -56,8 +59,34 @@ def check_endpoints(
                     client_endpoint(None, options[name])
                 else:
                     Listener(None, options[name], Factory())
+                    _check_openness(options, name)
             except usage.UsageError as error:
                 raise usage.UsageError(f"--{name}: {error}") from None
+
+
+def _check_openness(options: DaemonOptions, name: str) -> None:
+    if is_open_to_others(options[name]) and not options["plain-text"]:
+        raise usage.UsageError(
+            f"{options[name]!r} would let others in without TLS: listen on 127.0.0.1, use "
+            "tls13:, or say --plain-text"
+        )
+
+
+def database_option(options: DaemonOptions) -> str:
+    """The DSN of --database; raises `usage.UsageError` where the way there could be read."""
+    dsn = options.required("database")
+    try:
+        known = parse_dsn(dsn)
+    except ProgrammingError as error:
+        raise usage.UsageError(f"--database: {str(error).strip()}") from None
+    hosts = (known.get("hostaddr") or known.get("host") or "").split(",")
+    is_near = all(not host or host.startswith("/") or is_this_machine(host) for host in hosts)
+    is_safe = is_near or known.get("sslmode") == "verify-full"
+    if not is_safe and not options["plain-text"]:
+        raise usage.UsageError(
+            "--database: another machine is reached with sslmode=verify-full, or say --plain-text"
+        )
+    return dsn
 
 
 def legacy_client(reactor: Any, description: str) -> LegacyQuoteClient:

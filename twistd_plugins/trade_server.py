@@ -19,6 +19,7 @@ from service.ordered import Step, exit_with_failure
 from twistd_plugins.common import (
     check_endpoints,
     credential_option,
+    database_option,
     named_endpoints,
     number_within,
 )
@@ -49,7 +50,7 @@ class Options(DaemonOptions):
 
     def postOptions(self) -> None:
         """Check what can be checked without asking anybody."""
-        self.required("database")
+        database_option(self)
         named_endpoints(None, "quotes", self["quotes"])
         check_endpoints(self, clients=("legacy", "audit"), servers=("listen",))
         self.credential = credential_option(self.required_path("credential"))

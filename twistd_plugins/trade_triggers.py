@@ -19,7 +19,12 @@ from service.ordered import Step, exit_with_failure
 from trigger.figures import trigger_figures
 from trigger.standby import Standby
 from trigger.trading import TriggerService
-from twistd_plugins.common import check_endpoints, credential_option, named_endpoints
+from twistd_plugins.common import (
+    check_endpoints,
+    credential_option,
+    database_option,
+    named_endpoints,
+)
 from twistd_plugins.port import OperatedPort
 from twistd_plugins.prices import QUOTES_OPTION, PriceRoute
 from twistd_plugins.security import SecurityLog
@@ -41,7 +46,7 @@ class Options(DaemonOptions):
 
     def postOptions(self) -> None:
         """Check what can be checked without asking anybody."""
-        self.required("database")
+        database_option(self)
         named_endpoints(None, "quotes", self["quotes"])
         check_endpoints(self, clients=("legacy", "audit"), servers=("listen",))
         self.credential = credential_option(self.required_path("credential"))

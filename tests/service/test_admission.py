@@ -146,8 +146,8 @@ class TestFrames:
         rest = b""
         for number in range(60):
             frame = caller.frame(add(), request_id(number))
-            caller.transport.write(rest + frame[:20])
-            rest = frame[20:]
+            caller.transport.write(rest + frame[:25])
+            rest = frame[25:]
             server.clock.pass_time(1)
         assert not caller.is_lost
         assert len(server.service.requests) == 59
