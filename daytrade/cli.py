@@ -64,6 +64,7 @@ main.add_command(contention)
     "--port", type=click.IntRange(1024, 32_000), default=BASE_PORT, show_default=True,
     help="The first node's port; the other services follow.",
 )  # fmt: skip
+@click.option("--tls", is_flag=True, help="Let the services speak TLS 1.3 with each other.")
 @click.option(
     "--metrics-port", type=click.IntRange(0, 32_000),
     help="The first port for Prometheus; the services follow.  [default: --port plus 50; 0: none]",
@@ -80,6 +81,7 @@ def up(
     legacy_delay: str,
     port: int,
     metrics_port: int | None,
+    tls: bool,
     web_clients: int,
 ) -> None:
     """Run the stack until it is stopped with Ctrl-C."""
@@ -93,6 +95,7 @@ def up(
         trigger_services=2,
         web_clients=web_clients,
         console=True,
+        tls=tls,
     )
     sys.exit(run(lambda reactor: _up(reactor, data, settings)))
 
@@ -131,6 +134,8 @@ def _addresses(stack: LocalStack, directory: DataDirectory) -> str:
     lines.append(f"{'Postgres':<16} {stack.dsn}")
     lines.append(f"{'passwords':<16} {directory.secrets_dir}")
     lines.append(f"{'logs':<16} {directory.logs_dir}")
+    if stack.settings.tls:
+        lines.append(f"{'certificates':<16} {directory.tls_dir}")
     for name, address in stack.addresses.web.items():
         lines.append(f"{name:<16} {address.replace('tcp:', 'http://', 1)}")
     if stack.is_new and stack.addresses.web:

@@ -11,6 +11,7 @@ machine, and a secret, once made, never changes.
     audit/             the audit daemon's own files
     run/NAME/          the working directory of the process NAME
     logs/NAME.log      what the process NAME prints
+    tls/               certificates, where the services speak TLS
     secrets/NAME.json  the name, password and role of an account of the stack itself
 """
 
@@ -60,6 +61,7 @@ class DataDirectory:
         self.run_dir = self.path / "run"
         self.logs_dir = self.path / "logs"
         self.secrets_dir = self.path / "secrets"
+        self.tls_dir = self.path / "tls"
         self._lock_fd: int | None = None
 
     def open(self) -> None:
@@ -75,7 +77,13 @@ class DataDirectory:
         self.path.chmod(server_mode)
         self._lock_fd = _lock(self.path)
         _write_private(self.path / "version", f"{LAYOUT_VERSION}\n".encode())
-        for directory in (self.audit_dir, self.run_dir, self.logs_dir, self.secrets_dir):
+        for directory in (
+            self.audit_dir,
+            self.run_dir,
+            self.logs_dir,
+            self.secrets_dir,
+            self.tls_dir,
+        ):
             directory.mkdir(mode=_PRIVATE, exist_ok=True)
         self.postgres_dir.mkdir(exist_ok=True)
         self.postgres_dir.chmod(server_mode)

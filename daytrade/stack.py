@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 import psycopg2
 from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.threads import deferToThread
 
 from audit.heads import HeadKey
+from daytrade.certificates import CertificateFolder
 from daytrade.data_directory import DataDirectory
 from daytrade.embedded_postgres import EmbeddedPostgres
 from daytrade.errors import StackError
@@ -31,6 +33,7 @@ from daytrade.stack_services import (
     head_key_path,
     operated,
 )
+from daytrade.stack_ways import PERSON, Ways
 from ledger.postgres.migrate import SchemaError, migrate
 from ledger.postgres.store import PostgresStore
 from protocol.authentication import AccessRole, make_verifier
@@ -46,7 +49,8 @@ _OPERATORS = (AccessRole.OPERATOR, AccessRole.ADMINISTRATOR)
 class LocalStack:
     """One stack on an open data directory.
 
-    :ivar addresses: where its parts listen.
+    :ivar settings: what kind of stack it is.
+    :ivar addresses: where its parts listen; by TLS, if the settings say so.
     :ivar is_new: nobody could know the administrator's password before.
     :param on_exit: called when a part ends by itself; it is started again.
     """
@@ -60,7 +64,7 @@ class LocalStack:
     ) -> None:
         self._reactor = reactor
         self._directory = directory
-        self._settings = settings
+        self.settings = settings
         self._on_exit = on_exit
         self._postgres: EmbeddedPostgres | None = None
         self._database_group: ProcessGroup | None = None
@@ -98,7 +102,7 @@ class LocalStack:
 
     async def start_database(self) -> None:
         """Start the database alone, as those need it who only read; raises `StackError`."""
-        if self._settings.database is not None:
+        if self.settings.database is not None:
             return
         self._postgres = EmbeddedPostgres(self._directory.postgres_dir)
         self.dsn = self._postgres.dsn
@@ -144,12 +148,22 @@ class LocalStack:
         HeadKey.ensure(head_key_path(self._directory))
 
     async def _start_services(self) -> None:
+        ways = Ways(CertificateFolder(self._directory.tls_dir) if self.settings.tls else None)
+        names = [*operated(self.addresses), *self.addresses.web, "console"]
+        await deferToThread(ways.make_certificates, names)
         services = StackServices(
-            self._reactor, self._directory, self._settings, self.addresses, self.dsn, self._on_exit
+            self._reactor,
+            self._directory,
+            self.settings,
+            self.addresses,
+            self.dsn,
+            self._on_exit,
+            ways,
         )
         self._service_group = ProcessGroup(self._reactor, services.in_order())
         await self._service_group.start()
-        self._directory.write_daemons(operated(self.addresses))
+        daemons = operated(self.addresses).items()
+        self._directory.write_daemons({name: ways.reach(PERSON, at) for name, at in daemons})
 
     # What users of the stack need.
 

@@ -16,6 +16,7 @@ from daytrade.data_directory import DataDirectory
 from daytrade.ports import FreePorts
 from daytrade.process_run import Command, ExitStatus
 from daytrade.processes import Backoff, SupervisedProcess
+from daytrade.stack_ways import Ways, listening
 from daytrade.watchdog import WatchLimits
 from protocol.authentication import AccessRole
 
@@ -42,6 +43,7 @@ class StackSettings(Struct, frozen=True):
     :ivar environment: more environment variables for some of the processes, by their name.
     :ivar base_port: the first node's port, from which the others follow; None: free ones.
     :ivar console: start the operators' console too.
+    :ivar tls: let the services speak TLS, with certificates of the stack's own authority.
     :ivar metrics_port: the first port for figures, from which the others follow; None: no figures.
     """
 
@@ -61,6 +63,7 @@ class StackSettings(Struct, frozen=True):
     environment: Mapping[str, Mapping[str, str]] = {}
     metrics_port: int | None = None
     console: bool = False
+    tls: bool = False
 
 
 class StackAddresses(Struct, frozen=True):
@@ -107,6 +110,7 @@ def _metrics_addresses(settings: StackSettings) -> dict[str, str]:
         *(f"triggers-{number + 1}" for number in range(settings.trigger_services)),
         *(f"node-{number + 1}" for number in range(settings.nodes)),
         *(f"web-{number + 1}" for number in range(settings.web_clients)),
+        *(["console"] if settings.console else []),
     ]
     return {
         name: f"tcp:127.0.0.1:{settings.metrics_port + number}" for number, name in enumerate(names)
@@ -118,12 +122,6 @@ def _addresses(base_port: int | None) -> Iterator[str]:
     for number in count():
         port = free.take() if base_port is None else base_port + number
         yield f"tcp:127.0.0.1:{port}"
-
-
-def listening(address: str) -> str:
-    """The server endpoint for a client endpoint on this machine."""
-    _, host, port = address.split(":")
-    return f"tcp:{port}:interface={host}:backlog=1024"
 
 
 class StackServices:
@@ -140,6 +138,7 @@ class StackServices:
         addresses: StackAddresses,
         dsn: str,
         on_exit: OnExit,
+        ways: Ways,
     ) -> None:
         self._reactor = reactor
         self._directory = directory
@@ -147,6 +146,7 @@ class StackServices:
         self._addresses = addresses
         self._dsn = dsn
         self._on_exit = on_exit
+        self._ways = ways
 
     def in_order(self) -> list[SupervisedProcess]:
         """All services, those first that others depend on."""
@@ -173,7 +173,7 @@ class StackServices:
         return self._service(
             "audit",
             "trade-audit",
-            ("--listen", listening(self._addresses.audit), "--accept", accept),
+            ("--listen", self._ways.listen("audit", self._addresses.audit), "--accept", accept),
             ("--store", str(audit_path(self._directory))),
             ("--database", self._dsn, "--head-key", str(head_key_path(self._directory))),
         )
@@ -183,36 +183,38 @@ class StackServices:
         return self._service(
             name,
             "trade-quotes",
-            ("--name", name, "--listen", listening(address), "--accept", accept),
-            ("--legacy", self._addresses.legacy, *self._to_audit),
+            ("--name", name, "--listen", self._ways.listen(name, address), "--accept", accept),
+            ("--legacy", self._addresses.legacy, *self._to_audit(name)),
         )
 
     def _triggers(self, name: str, address: str) -> SupervisedProcess:
         return self._service(
             name,
             "trade-triggers",
-            ("--name", name, "--listen", listening(address), "--database", self._dsn),
-            (*self._to_prices, *self._to_audit),
+            ("--name", name, "--listen", self._ways.listen(name, address)),
+            ("--database", self._dsn),
+            (*self._to_prices(name), *self._to_audit(name)),
         )
 
     def _node(self, name: str, address: str) -> SupervisedProcess:
         return self._service(
             name,
             "trade-server",
-            ("--name", name, "--listen", listening(address), "--database", self._dsn),
-            (*self._to_prices, *self._to_audit),
+            ("--name", name, "--listen", self._ways.listen(name, address, is_mutual=False)),
+            ("--database", self._dsn),
+            (*self._to_prices(name), *self._to_audit(name)),
             ("--lanes", str(self._settings.lanes)),
         )
 
     def _web_client(self, name: str, address: str) -> SupervisedProcess:
-        nodes = ",".join(f"{node}={at}" for node, at in self._addresses.nodes.items())
+        nodes = self._named(name, self._addresses.nodes)
         return self._service(
             name,
             "trade-web",
             ("--name", name, "--listen", listening(address), "--database", self._dsn),
             ("--nodes", nodes, "--credential", self._credential(AccessRole.WORKLOAD)),
             ("--administrator", self._credential(AccessRole.ADMINISTRATOR)),
-            ("--audit", self._addresses.audit),
+            ("--audit", self._ways.reach(name, self._addresses.audit)),
             ("--audit-credential", self._credential(AccessRole.NODE)),
         )
 
@@ -220,7 +222,7 @@ class StackServices:
         return str(self._directory.credentials_path(role.value))
 
     def _console(self, address: str) -> SupervisedProcess:
-        daemons = ",".join(f"{name}={at}" for name, at in operated(self._addresses).items())
+        daemons = self._named("console", operated(self._addresses))
         return self._service(
             "console",
             "trade-console",
@@ -228,18 +230,20 @@ class StackServices:
             ("--accept", str(console_accept_path(self._directory))),
             ("--operator", self._credential(AccessRole.OPERATOR)),
             ("--administrator", self._credential(AccessRole.ADMINISTRATOR)),
-            self._to_audit,
+            self._to_audit("console"),
         )
 
-    @property
-    def _to_audit(self) -> tuple[str, ...]:
-        credential = self._credential(AccessRole.NODE)
-        return "--audit", self._addresses.audit, "--credential", credential
+    def _to_audit(self, name: str) -> tuple[str, ...]:
+        audit = self._ways.reach(name, self._addresses.audit)
+        return "--audit", audit, "--credential", self._credential(AccessRole.NODE)
 
-    @property
-    def _to_prices(self) -> tuple[str, ...]:
-        proxies = ",".join(f"{name}={at}" for name, at in self._addresses.quotes.items())
+    def _to_prices(self, name: str) -> tuple[str, ...]:
+        proxies = self._named(name, self._addresses.quotes)
         return "--quotes", proxies, "--legacy", self._addresses.legacy
+
+    def _named(self, name: str, addresses: Mapping[str, str]) -> str:
+        """How a service reaches several others."""
+        return ",".join(f"{each}={self._ways.reach(name, at)}" for each, at in addresses.items())
 
     def _service(self, name: str, plugin: str, *options: tuple[str, ...]) -> SupervisedProcess:
         twistd = (sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile=", *_JSON_LOG, plugin)

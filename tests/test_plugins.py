@@ -162,12 +162,38 @@ def test_an_endpoint_that_is_none_is_refused_by_name(
         words.options(name, f"--{option}={wrong}")
 
 
+_RIGHT_CLIENTS = ("tcp:localhost:12345", "tls:localhost:12345")
+_RIGHT_SERVERS = ("tcp:12345:interface=127.0.0.1", "tcp:12345:interface=\\:\\:1")
+
+
 @pytest.mark.parametrize(("name", "option"), ENDPOINTS)
 def test_any_kind_of_endpoint_may_be_given(words: Words, name: str, option: str) -> None:
     is_client = option in ("legacy", "audit")
-    for right in ("tcp:localhost:12345", "tls:localhost:12345") if is_client else ("tcp:12345",):
+    for right in _RIGHT_CLIENTS if is_client else _RIGHT_SERVERS:
         assert words.options(name, f"--{option}={right}")[option] == right
     assert words.options(name, f"--{option}=unix:/run/it")[option] == "unix:/run/it"
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [each for each in ENDPOINTS if each[1] in ("listen", "control")]
+)
+def test_a_port_that_lets_others_in_without_tls_must_be_wanted(
+    words: Words, name: str, option: str
+) -> None:
+    with pytest.raises(UsageError, match=f"--{option}: .*without TLS.*say --plain-text"):
+        words.options(name, f"--{option}=tcp:12345")
+    words.options(name, f"--{option}=tcp:12345", "--plain-text")
+
+
+@pytest.mark.parametrize("name", ["trade-server", "trade-triggers"])
+def test_a_ledger_on_another_machine_is_reached_by_verified_tls(words: Words, name: str) -> None:
+    far = "host=db.example.org dbname=ledger"
+    for near in ("host=/run/postgresql", "host=127.0.0.1", "dbname=ledger"):
+        words.options(name, f"--database={near}")
+    with pytest.raises(UsageError, match="--database: .*sslmode=verify-full"):
+        words.options(name, f"--database={far}")
+    words.options(name, f"--database={far} sslmode=verify-full")
+    words.options(name, f"--database={far}", "--plain-text")
 
 
 @pytest.mark.parametrize(

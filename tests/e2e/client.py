@@ -4,6 +4,7 @@ For the end-to-end tests only. Nothing of it is shared with the project's own cl
 """
 
 import socket
+import ssl
 from collections import deque
 from types import TracebackType
 from typing import Self
@@ -39,8 +40,10 @@ class HungUp(Exception):
 class Client:
     """One connection; a server that says nothing for too long raises `TimeoutError`."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), _SILENCE_S_MAX)
+        if tls is not None:
+            self._socket = tls.wrap_socket(self._socket, server_hostname="127.0.0.1")
         self._connection = Connection(Role.CLIENT)
         self._heard: deque[tuple[bytes, Message]] = deque()
 
