@@ -13,6 +13,7 @@ from benchmarks.command import bench
 from daytrade.audit_commands import audit
 from daytrade.certs_command import certs
 from daytrade.chaos_commands import chaos, check, contention
+from daytrade.config_command import config, take_settings
 from daytrade.console_command import console
 from daytrade.data_directory import DataDirectory, TemporaryDataDirectory
 from daytrade.demo import demonstrate
@@ -38,6 +39,7 @@ main.add_command(workload)
 main.add_command(audit)
 main.add_command(bench)
 main.add_command(certs)
+main.add_command(config)
 main.add_command(console)
 main.add_command(check)
 main.add_command(chaos)
@@ -45,6 +47,14 @@ main.add_command(contention)
 
 
 @main.command()
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    is_eager=True,
+    expose_value=False,
+    callback=take_settings,
+    help="File with settings, which the other options go before.",
+)
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),

@@ -27,6 +27,7 @@ from service.lifeline import Lifeline
 from service.loop_watch import LoopWatch
 from service.monitoring import monitoring_site
 from service.ordered import OrderedService, Step, exit_with_failure
+from service.systemd import Notifier
 from service.time import make_timers_monotonic
 
 log = Logger()
@@ -138,11 +139,14 @@ def daemon_service(
     """
     make_timers_monotonic(reactor)
     is_ready = False
+    notifier = Notifier(reactor)
+    reactor.addSystemEventTrigger("before", "shutdown", notifier.stopping)
 
     def ready() -> None:
         settle_garbage_collector()
         nonlocal is_ready
         is_ready = True
+        notifier.ready()
         log.info("{name} is ready at {address}", name=name, address=address())
         announce = options.path("announce")
         if announce is not None:

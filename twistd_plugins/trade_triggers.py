@@ -34,7 +34,7 @@ class Options(DaemonOptions):
     """What the trigger service is told on the command line."""
 
     optParameters: list[list[Any]] = [
-        ["listen", "l", "tcp:12500:interface=127.0.0.1", "Endpoint for operators."],
+        ["listen", "l", "tcp:12450:interface=127.0.0.1", "Endpoint for operators."],
         ["name", "n", "triggers-1", "The service's name; no two of one ledger may share it."],
         ["stream", None, "triggers", "What services that stand by for each other have in common."],
         ["database", "d", None, "DSN of the ledger's Postgres."],
