@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SEED ?= 1
 FAULTS ?= 200
 
-.PHONY: demo test chaos planted-bugs contention lint bench bench-long quotes-policy tamper up clean
+.PHONY: demo test chaos planted-bugs contention lint bench bench-long quotes-policy tamper up clean floods
 
 demo: $(READY)
 	$(BIN)/daytrade demo
@@ -46,6 +46,10 @@ up: $(READY)
 
 quotes-policy: $(READY)
 	$(BIN)/python -m benchmarks.quotes_policy
+
+# What bad clients cost good ones; against a stack of `make up`, whose data directory is DATA.
+floods: $(READY)
+	$(BIN)/python -m benchmarks.floods --port 12100 --password-file $(DATA)/secrets/administrator.json
 
 clean:
 	rm -rf $(VENV) build *.egg-info
