@@ -41,6 +41,16 @@ def check_chain(path: Path) -> list[Finding]:
         return [Finding(FindingKind.DAMAGED_FILE, str(path), str(error))]
 
 
+def check_links(path: Path) -> list[Finding]:
+    """Go through rows and links as they are at one moment; the file may be written to meanwhile.
+
+    The first row that is wrong is the finding. Raises `sqlite3.Error`.
+    """
+    with closing(connect(path)) as connection:
+        connection.execute("BEGIN")
+        return list(_broken_links(connection))
+
+
 def _check_rows(connection: sqlite3.Connection) -> list[Finding]:
     broken = list(_broken_links(connection))
     if broken:

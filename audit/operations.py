@@ -4,7 +4,9 @@ Used by `twistd_plugins.trade_audit`.
 """
 
 from contextlib import closing
+from pathlib import Path
 
+from audit.chain_check import check_links
 from audit.findings import Finding, FindingKind
 from audit.security import is_security_stream
 from audit.store import Store
@@ -14,6 +16,7 @@ from service.operations import Answer, Verb
 
 _JUDGED = frozenset(
     [
+        FindingKind.BROKEN_CHAIN,
         FindingKind.MISSING_ENTRY,
         FindingKind.DOUBLED_DECISION,
         FindingKind.TIME_WENT_BACK,
@@ -23,10 +26,14 @@ _JUDGED = frozenset(
 
 
 class AuditVerbs:
-    """Questions to the log."""
+    """Questions to the log.
 
-    def __init__(self, store: Store) -> None:
+    :param path: the file that keeps it.
+    """
+
+    def __init__(self, store: Store, path: Path) -> None:
         self._store = store
+        self._path = path
 
     def verbs(self) -> list[Verb]:
         """All of them."""
@@ -39,6 +46,7 @@ class AuditVerbs:
     def _audit(self) -> Answer:
         return {
             "streams": dict(sorted(self._store.positions.items())),
+            "head": f"row {self._store.link.number} {self._store.link.digest.hex()}",
             "trouble": self._store.trouble,
         }
 
@@ -55,7 +63,7 @@ class AuditVerbs:
             with closing(self._store.read("", positions)) as stored:
                 for each in stored:
                     check.take(each)
-            return check.findings(positions, {})
+            return check_links(self._path) + check.findings(positions, {})
 
         findings = await self._store.in_reader(look)
         wrong = [each for each in findings if each.kind in _JUDGED]

@@ -97,7 +97,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         AuditDaemon(reactor, store),
         options.verifiers,
         store_figures(store),
-        AuditVerbs(store).verbs(),
+        AuditVerbs(store, options.store_path).verbs(),
     )
 
     async def start_threads() -> None:

@@ -50,9 +50,15 @@ class SystemInMemory:
         self.nodes = [self.house.node() for _ in range(2)]
         for node in self.nodes:
             self._add_node(node)
-        self.store = Store(self.clock, directory / "audit.sqlite", at_once, at_once)
+        self.path = directory / "audit.sqlite"
+        self.store = Store(self.clock, self.path, at_once, at_once)
         outcome_of(self.store.open())
-        self._add("audit", AuditDaemon(self.clock, self.store), [], AuditVerbs(self.store).verbs())
+        self._add(
+            "audit",
+            AuditDaemon(self.clock, self.store),
+            [],
+            AuditVerbs(self.store, self.path).verbs(),
+        )
 
     def _add_node(self, node: Node) -> None:
         assembly = node.assembly

@@ -1,5 +1,6 @@
 """Every verb of the console, with right words and wrong ones, as a person and a script see it."""
 
+import sqlite3
 from typing import Any
 
 import pytest
@@ -176,6 +177,20 @@ def test_the_log_is_told_as_xml(system: SystemInMemory) -> None:
 
 def test_the_whole_log_is_looked_through(system: SystemInMemory) -> None:
     assert system.ask("verify") == {"entries": 5, "streams": 1, "findings": 0, "first": ""}
+
+
+def test_the_head_of_the_log_is_told(system: SystemInMemory) -> None:
+    link = system.store.link
+    assert system.ask("audit")["log"]["head"] == f"row {link.number} {link.digest.hex()}"
+    assert link.number > 0
+
+
+def test_a_row_that_was_changed_behind_our_back_is_named(system: SystemInMemory) -> None:
+    with sqlite3.connect(system.path) as log:
+        log.execute("UPDATE batch SET first_ms = first_ms + 1, entries = x'90' WHERE id = 1")
+    verdict = system.ask("verify")
+    assert verdict["findings"] > 0
+    assert "row 1" in verdict["first"]
 
 
 def test_secrets_of_the_settings_are_hidden(system: SystemInMemory) -> None:

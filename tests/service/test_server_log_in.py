@@ -179,3 +179,24 @@ def test_an_empty_accept_file_lets_nobody_in() -> None:
     server = ServerInMemory(FixedVerifiers({}))
     assert isinstance(server.log_in(server.greeted(), "ann"), Error)
     assert not any(isinstance(reply, Receipt) for _, reply in server.greeted().heard)
+
+
+class TestCertificate:
+    """A client's certificate names the roles that it may log in as."""
+
+    @pytest.mark.parametrize(
+        ("roles", "is_let_in"),
+        [(None, True), ({"workload"}, True), ({"node"}, False), (frozenset(), False)],
+    )
+    def test_who_has_one_may_log_in_only_as_what_it_names(
+        self,
+        server: ServerInMemory,
+        monkeypatch: pytest.MonkeyPatch,
+        roles: set[str] | None,
+        is_let_in: bool,
+    ) -> None:
+        monkeypatch.setattr("service.log_in.certified_roles", lambda _transport: roles)
+        verdict = server.log_in(server.greeted(), "bench")
+        assert isinstance(verdict, LoggedIn) is is_let_in
+        if isinstance(verdict, Error):
+            assert verdict.code == Code.NOT_PERMITTED
