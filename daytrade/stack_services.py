@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from daytrade.data_directory import DataDirectory
@@ -87,7 +88,7 @@ class StackAddresses(Struct, frozen=True):
 def addresses_for(settings: StackSettings) -> StackAddresses:
     """Addresses on this machine: free ports, or those that follow the base port."""
     ports = _addresses(settings.base_port)
-    return StackAddresses(
+    addresses = StackAddresses(
         {f"node-{number + 1}": next(ports) for number in range(settings.nodes)},
         next(ports),
         {f"quotes-{number + 1}": next(ports) for number in range(settings.proxies)},
@@ -96,25 +97,19 @@ def addresses_for(settings: StackSettings) -> StackAddresses:
         {f"web-{number + 1}": next(ports) for number in range(settings.web_clients)},
         {f"triggers-{number + 1}": next(ports) for number in range(settings.trigger_services)},
         next(ports) if settings.console else None,
-        _metrics_addresses(settings),
     )
+    metrics = _metrics_addresses(settings.metrics_port, addresses)
+    return msgspec.structs.replace(addresses, metrics=metrics)
 
 
-def _metrics_addresses(settings: StackSettings) -> dict[str, str]:
-    if settings.metrics_port is None:
+def _metrics_addresses(first_port: int | None, addresses: StackAddresses) -> dict[str, str]:
+    if first_port is None:
         return {}
-    names = [
-        *([] if settings.legacy else ["legacy-quotes"]),
-        "audit",
-        *(f"quotes-{number + 1}" for number in range(settings.proxies)),
-        *(f"triggers-{number + 1}" for number in range(settings.trigger_services)),
-        *(f"node-{number + 1}" for number in range(settings.nodes)),
-        *(f"web-{number + 1}" for number in range(settings.web_clients)),
-        *(["console"] if settings.console else []),
-    ]
-    return {
-        name: f"tcp:127.0.0.1:{settings.metrics_port + number}" for number, name in enumerate(names)
-    }
+    named = (addresses.quotes, addresses.triggers, addresses.nodes, addresses.web)
+    names = ["audit", *(name for each in named for name in each)]
+    names += [] if addresses.control is None else ["legacy-quotes"]
+    names += [] if addresses.console is None else ["console"]
+    return {name: f"tcp:127.0.0.1:{first_port + place}" for place, name in enumerate(names)}
 
 
 def _addresses(base_port: int | None) -> Iterator[str]:
