@@ -9,6 +9,7 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
+from service.endpoints import is_this_machine
 from service.limits import PortLimits, TokenBucket, TokenBuckets
 
 
@@ -46,12 +47,9 @@ class Admission:
         """
         self.connections += 1
         self._by_host[applicant.host] += 1
-        if not self._arrivals.of(applicant.host).take():
-            return "too many connections from this address in a short time"
-        if self._by_host[applicant.host] > self._limits.connections_per_address_max:
-            return "too many connections from this address"
-        if self.connections > self._limits.connections_max and not self._applicants:
-            return "too many connections"
+        refusal = self._refusal(applicant.host)
+        if refusal:
+            return refusal
         self._applicants[applicant] = None
         if (
             len(self._applicants) > self._limits.not_logged_in_max
@@ -59,6 +57,18 @@ class Admission:
         ):
             oldest, _ = self._applicants.popitem(last=False)
             oldest.make_room()
+        return ""
+
+    def _refusal(self, host: str) -> str:
+        if self.connections > self._limits.connections_max and not self._applicants:
+            return "too many connections"
+        if is_this_machine(host):
+            # Our own services, and whatever stands before us here, share this address.
+            return ""
+        if not self._arrivals.of(host).take():
+            return "too many connections from this address in a short time"
+        if self._by_host[host] > self._limits.connections_per_address_max:
+            return "too many connections from this address"
         return ""
 
     def logged_in(self, applicant: Applicant) -> None:

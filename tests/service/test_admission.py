@@ -1,11 +1,13 @@
 """Floods, guesses and slow senders: who is nobody makes room, who has logged in keeps its place."""
 
 import pytest
+from twisted.internet.task import Clock
 
 from protocol.authentication import ClientLogIn
 from protocol.errors import Code
 from protocol.framing import FRAME_BYTES_MAX, WAY_IN_BYTES_MAX
 from protocol.messages import Error, LoggedIn
+from service.admission import Admission
 from service.limits import PortLimits, Rate
 from service.wire import HEARTBEAT_S, SLOW_FRAME_BEATS_MAX
 from tests.service.premises import LOG_IN_ID, PASSWORD, Caller, ServerInMemory, add, request_id
@@ -13,6 +15,16 @@ from tests.service.premises import LOG_IN_ID, PASSWORD, Caller, ServerInMemory, 
 
 def server_with(limits: PortLimits) -> ServerInMemory:
     return ServerInMemory(limits=limits)
+
+
+class Visitor:
+    """Somebody at an address; see `service.admission.Applicant`."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def make_room(self) -> None:
+        """Go."""
 
 
 class TestConnections:
@@ -46,6 +58,13 @@ class TestConnections:
         assert [server.caller().is_lost for _ in range(5)] == [False] * 3 + [True] * 2
         server.clock.advance(2)
         assert [server.caller().is_lost for _ in range(3)] == [False] * 2 + [True]
+
+    def test_this_machines_own_address_is_shared_and_not_held_to_its_share(self) -> None:
+        limits = PortLimits(connections=Rate(1.0, 1.0), connections_per_address_max=1)
+        admission = Admission(Clock(), limits)
+        near = [Visitor("127.0.0.1") for _ in range(3)]
+        far = [Visitor("192.0.2.7") for _ in range(2)]
+        assert [bool(admission.arrived(each)) for each in [*near, *far]] == [False] * 4 + [True]
 
     def test_who_is_gone_is_counted_no_more(self) -> None:
         server = server_with(PortLimits())
