@@ -102,7 +102,7 @@ def test_the_wheel_holds_every_file_of_the_packages_and_no_other(source: Path, w
     """Among them the SQL, the XSD and py.typed, and never an `__init__` of Twisted's packages."""
     product = {
         str(path.relative_to(source))
-        for package in PACKAGES | {"twisted"}
+        for package in PACKAGES | {"twisted", "benchmarks"}
         for path in (source / package).rglob("*")
         if path.is_file()
     }
