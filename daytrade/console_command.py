@@ -16,7 +16,6 @@ from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 
 from console.daemons import Daemons
-from console.terminal import ConsoleTerminal, terminal_on
 from console.verbs import Console
 from daytrade.data_directory import DAEMONS_FILE
 from daytrade.running import run
@@ -119,6 +118,9 @@ async def _carry_out(verbs: Console, line: str, as_json: bool) -> int:
 
 
 async def _at_terminal(reactor: Any, verbs: Console) -> None:
+    # Twisted's line editing takes the global reactor as it is imported.
+    from console.terminal import ConsoleTerminal, terminal_on
+
     ended: Deferred[None] = Deferred()
     terminal = terminal_on(lambda: ConsoleTerminal(reactor, verbs, lambda _verb, _words: None))
     with _raw_terminal():

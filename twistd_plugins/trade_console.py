@@ -11,7 +11,6 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from console.access import OperatorChecker
-from console.telnet import ConsoleFactory, ConsoleRealm
 from protocol.authentication import AccessRole
 from service.daemon import DaemonOptions, Listener, daemon_service
 from service.ordered import Step
@@ -51,6 +50,9 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         from twisted.internet import reactor as global_reactor
 
         reactor = global_reactor
+    # Twisted's line editing takes the global reactor as it is imported.
+    from console.telnet import ConsoleFactory, ConsoleRealm
+
     pool = ThreadPool(minthreads=0, maxthreads=1, name="console passwords")
 
     security = SecurityLog(reactor, options, options.credential)
