@@ -39,7 +39,9 @@ def test_the_double_listens_on_loopback_and_has_no_control_port_by_default() -> 
 
 
 def test_the_control_port_commands_the_double_that_listens() -> None:
-    reactor = started("--listen", "tcp:4444", "--control", "tcp:4445")
+    reactor = started(
+        "--listen", "tcp:4444:interface=127.0.0.1", "--control", "tcp:4445:interface=127.0.0.1"
+    )
     (control_port, control, *_), (quotes_port, double, *_) = reactor.tcpServers
     assert (quotes_port, control_port) == (4444, 4445)
     assert isinstance(double, LegacyQuoteDouble)
