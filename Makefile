@@ -41,6 +41,11 @@ bench-long: $(READY)
 tamper: $(READY)
 	TAMPER_EDITS=1000 $(BIN)/python -m pytest tests/daytrade/test_tampering.py
 
+# Five restores to a command in the middle of a batch.
+.PHONY: restores
+restores: $(READY)
+	RESTORES=5 $(BIN)/python -m pytest tests/e2e/test_restore.py
+
 up: $(READY)
 	$(BIN)/daytrade up
 

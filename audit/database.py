@@ -74,6 +74,11 @@ class Database:
         except sqlite3.Error as error:
             raise sqlite3.DatabaseError(f"{path} cannot be used: {error}") from error
 
+    def follow(self, predecessor: bytes) -> None:
+        """Let the log name the one that it was made from."""
+        self._connection.execute("UPDATE log SET predecessor = ?", (predecessor,))
+        self.identity = layout.identity(self._connection)
+
     @property
     def link(self) -> Link:
         """How far the chain goes."""

@@ -27,7 +27,7 @@ MEMORY_BYTES_MAX = 8 * 1024 * 1024
 """How much of what is not acknowledged is kept in memory."""
 
 APPEND_BYTES_MAX = 256 * 1024
-JOURNAL_ENTRIES_MAX = 500
+JOURNAL_ENTRIES_MAX = 2_000
 """Entries read back from the journal at a time."""
 
 LINGER_S = 0.02

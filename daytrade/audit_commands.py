@@ -20,7 +20,7 @@ from daytrade.verification import write_log
 
 T = TypeVar("T")
 
-_DATA = click.option(
+data_option = click.option(
     "--data",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     required=True,
@@ -36,7 +36,7 @@ def audit() -> None:
 @audit.command()
 @click.argument("file", type=click.File("wb"))
 @click.option("--user", default="", help="Only this user's records.")
-@_DATA
+@data_option
 def dump(file: IO[bytes], user: str, data: Path) -> None:
     """Write the log as XML into FILE; the stack may be running."""
     records = write_log(_audit_path(data), user, file)
@@ -44,18 +44,18 @@ def dump(file: IO[bytes], user: str, data: Path) -> None:
 
 
 @audit.command()
-@_DATA
+@data_option
 def verify(data: Path) -> None:
     """Compare the log with its chain of hashes, its signed heads, the schema, the journal and the
     ledger; the stack must be stopped.
     """
     _audit_path(data)
-    sys.exit(run(lambda reactor: _verify(reactor, data)))
+    sys.exit(run(lambda reactor: verify_directory(reactor, data)))
 
 
 @audit.command()
 @click.option("--actor", default="", help="Only what this name did or tried.")
-@_DATA
+@data_option
 def security(actor: str, data: Path) -> None:
     """Tell who logged in, and what operators and administrators did; the stack may be running."""
     for event in read_security(_audit_path(data)):
@@ -74,7 +74,8 @@ def _in_thread(work: Callable[[], T]) -> Deferred[T]:
     return deferToThread(work)
 
 
-async def _verify(reactor: Any, data: Path) -> int:
+async def verify_directory(reactor: Any, data: Path) -> int:
+    """Verify a stopped stack, tell what was found, and return the exit code."""
     with DataDirectory(data) as directory:
         stack = LocalStack(reactor, directory, StackSettings(), lambda _name, _status: None)
         try:

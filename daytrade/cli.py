@@ -18,6 +18,7 @@ from daytrade.console_command import console
 from daytrade.data_directory import DataDirectory, TemporaryDataDirectory
 from daytrade.demo import demonstrate
 from daytrade.local_run import tell_exit
+from daytrade.restore_commands import backup, restore
 from daytrade.running import run
 from daytrade.stack import LocalStack, client_endpoint
 from daytrade.stack_services import StackSettings
@@ -36,6 +37,8 @@ def main() -> None:
 
 
 main.add_command(workload)
+main.add_command(backup)
+main.add_command(restore)
 main.add_command(audit)
 main.add_command(bench)
 main.add_command(certs)

@@ -10,6 +10,7 @@ command line from `prepare` and asks `is_ready` instead.
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -43,6 +44,8 @@ _SETTINGS: Mapping[str, str] = {
     "synchronous_commit": "on",
     "full_page_writes": "on",
     "log_min_error_statement": "fatal",
+    "archive_mode": "on",
+    "archive_timeout": "60s",
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
@@ -60,8 +63,10 @@ class EmbeddedPostgres:
         self.cluster_dir = self.data_dir / "cluster"
         self.log_path = self.data_dir / "server.log"
         self.socket_dir = _socket_dir(self.data_dir)
+        self.wal_archive_dir = self.data_dir / "backups" / "wal"
         self._settings = {
             **_SETTINGS,
+            "archive_command": _archive_command(self.wal_archive_dir),
             "port": str(_PORT),
             "unix_socket_directories": str(self.socket_dir),
             **(settings or {}),
@@ -94,6 +99,10 @@ class EmbeddedPostgres:
         """Return the path of one of PostgreSQL's programs, such as "pgbench"."""
         return wheel_installation() / "bin" / name
 
+    def programs(self) -> ServerPrograms:
+        """PostgreSQL's programs, run as the server is; raises `PostgresFailed`."""
+        return ServerPrograms(copy_dir=self.data_dir / "program")
+
     def prepare(self) -> tuple[str, ...]:
         """Make the cluster on first use, write the settings, return the server's command line.
 
@@ -106,7 +115,7 @@ class EmbeddedPostgres:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             self.data_dir.chmod(0o711)
-        programs = ServerPrograms(copy_dir=self.data_dir / "program")
+        programs = self.programs()
         programs.refuse_unreachable(self.data_dir)
         programs.make_private(self.socket_dir)
         if not self.cluster_dir.exists():
@@ -244,6 +253,17 @@ def _socket_dir(data_dir: Path) -> Path:
         return inside
     digest = hashlib.sha256(os.fsencode(data_dir)).hexdigest()
     return Path("/tmp") / f"daytrade-socket-{digest[:16]}"
+
+
+def _archive_command(directory: Path) -> str:
+    """Copies a finished segment into the archive, whole or not at all, once there is an archive:
+    the first backup makes it.
+    """
+    archive = shlex.quote(str(directory))
+    copy = (
+        f'cp "%p" {archive}/%f.part && sync {archive}/%f.part && mv {archive}/%f.part {archive}/%f'
+    )
+    return f"test ! -d {archive} || test -f {archive}/%f || {{ {copy}; }}"
 
 
 def _is_alive(pid: int) -> bool:

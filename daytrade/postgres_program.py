@@ -59,11 +59,13 @@ class ServerPrograms:
         self.system_user = SYSTEM_USER if os.geteuid() == 0 else None
         self._account = None if self.system_user is None else _ensure_account(self.system_user)
         if self._account is not None and not self._can_run():
+            self.bin_dir = copy_dir / "bin"
+            if _same_file(self.bin_dir / "postgres", wheel_installation() / "bin" / "postgres"):
+                return
             shutil.rmtree(copy_dir, ignore_errors=True)
             for folder in ("bin", "lib", "share"):
                 shutil.copytree(wheel_installation() / folder, copy_dir / folder, symlinks=True)
             copy_dir.chmod(0o711)
-            self.bin_dir = copy_dir / "bin"
 
     def own(self, path: Path) -> None:
         """Make `path` the property of the user that runs PostgreSQL."""
@@ -119,6 +121,14 @@ class ServerPrograms:
         except PermissionError:
             return False
         return True
+
+
+def _same_file(copy: Path, original: Path) -> bool:
+    """Tell whether a copy was made of this file as it is now; others may be running it."""
+    if not copy.exists():
+        return False
+    made, is_now = copy.stat(), original.stat()
+    return (made.st_size, made.st_mtime_ns) == (is_now.st_size, is_now.st_mtime_ns)
 
 
 def _ensure_account(name: str) -> pwd.struct_passwd:

@@ -84,7 +84,7 @@ async def _check_heads(verdict: Verdict, book: HeadBook, key_path: Path, path: P
         verdict.findings.append(Finding(FindingKind.WRONG_HEAD, "the key", str(error)))
         return
     newest = await book.newest()
-    if newest is not None and newest.head.log_id != identity.log_id:
+    if newest is not None and newest.head.log_id not in (identity.log_id, identity.predecessor):
         what = "the newest head is of another log: the file was exchanged"
         verdict.findings.append(Finding(FindingKind.WRONG_HEAD, "the log", what))
     elif newest is None and verdict.rows:

@@ -11,12 +11,14 @@ from typing import Any
 from twisted.application.service import IService
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 from twisted.python.usage import UsageError
 
 from audit.daemon import DUMPS_MAX, AuditDaemon
 from audit.figures import store_figures
 from audit.heads import HeadKey, HeadKeyError
+from audit.mending import Mended, mend
 from audit.notary import Notary
 from audit.operations import AuditVerbs
 from audit.postgres_heads import PostgresHeads
@@ -26,6 +28,8 @@ from service.ordered import Step
 from service.time import wall_ms
 from twistd_plugins.common import accept_option, check_endpoints
 from twistd_plugins.port import OperatedPort
+
+log = Logger()
 
 _POLL_S = 0.05
 
@@ -108,6 +112,18 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         writer.stop()
         readers.stop()
 
+    async def mend_log() -> None:
+        mended: Mended | None = await deferToThreadPool(
+            reactor, writer, mend, options.store_path, wall_ms()
+        )
+        if mended is not None:
+            log.error(
+                "the log was torn and is cut back to row {row}, the rest comes again from the"
+                " journals; the torn file is {aside}",
+                row=mended.last_row,
+                aside=mended.aside,
+            )
+
     async def answer_what_was_asked() -> None:
         port.factory.drain()
         while port.factory.outstanding:
@@ -118,6 +134,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
 
     steps = [
         Step("threads", start_threads, stop_threads),
+        Step("torn log", mend_log),
         Step("log", store.open, store.close),
         *heads_steps(reactor, options, store),
         Step("connections", stop=end_connections),
