@@ -4,6 +4,8 @@ Used by `audit.daemon`. What a dump tells is durable, and never more than was as
 """
 
 from collections.abc import Generator, Iterator
+from io import RawIOBase
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError
 from twisted.internet.interfaces import IReactorTime
@@ -16,6 +18,9 @@ from protocol.errors import Code, TradeError
 from protocol.messages import Chunk, Dump, Dumped, StreamPosition
 from protocol.money import INT64_MAX
 from service.server import Link
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 
 class LogText:
@@ -61,6 +66,33 @@ class LogText:
                 yield stored
         if kept_back is not None:
             yield kept_back
+
+
+class LogFile(RawIOBase):
+    """The text of a log as a file to be read once, without ever being whole anywhere."""
+
+    def __init__(self, text: LogText) -> None:
+        super().__init__()
+        self._text = text
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """It is for nothing else."""
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Fill the buffer with what follows; returns how many bytes that was, 0 at the end."""
+        target = memoryview(buffer)
+        chunk = self._rest or self._text.next_chunk()
+        count = min(len(chunk), len(target))
+        target[:count] = chunk[:count]
+        self._rest = chunk[count:]
+        return count
+
+    def close(self) -> None:
+        """Let go of the log."""
+        self._text.close()
+        super().close()
 
 
 class DumpReply:

@@ -5,8 +5,11 @@ so what is held stays contiguous, and the oldest of it survives.
 """
 
 from collections.abc import Callable
+from itertools import count
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint
+from twisted.logger import Logger
 
 from audit.shipper import AppendMaker, Shipper
 from protocol.messages import Append
@@ -16,10 +19,12 @@ from service.credentials import Credential
 class Outbox:
     """Encoded entries by number; see `audit.shipper.JournalReader`.
 
+    :param on_gone: called when something is asked for that was let go of.
     :ivar first_number: of the oldest entry held.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_gone: Callable[[], None]) -> None:
+        self._on_gone = on_gone
         self._entries: list[bytes] = []
         self.first_number = 1
 
@@ -45,14 +50,22 @@ class Outbox:
     async def entries_after(self, stream: str, number: int, limit: int) -> list[bytes]:
         """See `audit.shipper.JournalReader`."""
         start = number + 1 - self.first_number
-        return self._entries[start : start + limit] if start >= 0 else []
+        if start < 0:
+            self._on_gone()
+            return []
+        return self._entries[start : start + limit]
 
 
 class OutboxShipper:
     """Ships what is offered, in a stream that lives as long as its process.
 
+    A daemon that has lost what it had acknowledged, as one with a torn log has, cannot get that
+    again from here; what follows then goes on in a stream of another name.
+
     :ivar shipper: takes it to the audit daemon.
     """
+
+    log = Logger()
 
     def __init__(
         self,
@@ -65,15 +78,31 @@ class OutboxShipper:
         append: AppendMaker = Append,
     ) -> None:
         """Ship `stream`; never more than `entries_max` entries of it wait."""
+        self._clock = clock
         self._entries_max = entries_max
-        self._outbox = Outbox()
-        self.shipper = Shipper(
-            clock, endpoint, credential, self._outbox, stream, random, append=append
+        self._outbox = Outbox(self._begin_anew_soon)
+        self._make_shipper = lambda name: Shipper(
+            clock, endpoint, credential, self._outbox, name, random, append=append
         )
+        self._names = (f"{stream}.{number}" for number in count(2))
+        self.shipper = self._make_shipper(stream)
 
     def start(self) -> None:
         """Begin to ship."""
         self.shipper.advance_to(0)
+        self.shipper.start()
+
+    def _begin_anew_soon(self) -> None:
+        self._clock.callLater(0, self._begin_anew)
+
+    def _begin_anew(self) -> None:
+        name = next(self._names)
+        self.log.error("the audit log has lost what it had of us: we go on as {name}", name=name)
+        stopping = Deferred.fromCoroutine(self.shipper.stop())
+        stopping.addErrback(lambda failure: self.log.failure("a shipper does not stop", failure))
+        self._outbox.first_number = 1
+        self.shipper = self._make_shipper(name)
+        self.shipper.advance_to(self._outbox.last_number)
         self.shipper.start()
 
     @property

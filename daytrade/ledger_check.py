@@ -4,14 +4,20 @@ Used by `daytrade audit verify` and by a restore. Constant memory but for the ac
 nobody may write to either meanwhile.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing
+from io import BufferedReader
 from pathlib import Path
 
 from audit.database import connect, unpack_entries
+from audit.dump import LogFile, LogText
 from audit.findings import Finding, FindingKind
+from audit.reading import read_entries
 from audit.records import is_hit_stream
+from audit.replay import balance_of
 from audit.security import is_security_stream
+from audit.verify import LogCheck, verify_dump
+from audit.xml import CHUNK_BYTES
 from ledger.account import Account
 from ledger.entry import Cause, Entry, decode_entry
 from ledger.redeciding import Contradiction, Redecider, differences
@@ -86,23 +92,48 @@ async def all_accounts(store: Store) -> dict[str, Account]:
     return accounts
 
 
-def check_accounts(entries: Iterable[Entry], accounts: Mapping[str, Account]) -> list[Finding]:
-    """Make all decisions of a log again and compare what comes of them with the ledger; blocks.
+class AccountCheck:
+    """Makes all decisions of a log again, and compares what comes of them with the ledger."""
 
-    :param entries: of all users, those of one user about in the order of their numbers.
-    """
-    histories: dict[str, _History] = {}
-    for entry in entries:
+    def __init__(self) -> None:
+        self._histories: dict[str, _History] = {}
+
+    def take(self, entry: Entry) -> None:
+        """Look at the next entry; those of one user come about in the order of their numbers."""
         if entry.cause is not Cause.HIT:
             user = account_name(entry.user)
-            histories.setdefault(user, _History(user)).take(entry)
-    findings = []
-    for user in sorted(histories.keys() | accounts.keys()):
-        history, stored = histories.get(user, _History(user)), accounts.get(user, Account(user))
-        what = history.contradiction or ", ".join(differences(stored, history.account))
-        if what:
-            findings.append(Finding(FindingKind.WRONG_ACCOUNT, user, what))
-    return findings
+            history = self._histories.get(user)
+            if history is None:
+                history = self._histories[user] = _History(user)
+            history.take(entry)
+
+    def findings(self, accounts: Mapping[str, Account]) -> Iterator[Finding]:
+        """Yield what the accounts have otherwise, once every entry was looked at."""
+        for user in sorted(self._histories.keys() | accounts.keys()):
+            history = self._histories.get(user, _History(user))
+            stored = accounts.get(user, Account(user))
+            what = history.contradiction or ", ".join(differences(stored, history.account))
+            if what:
+                yield Finding(FindingKind.WRONG_ACCOUNT, user, what)
+
+
+def check_against_ledger(
+    path: Path, positions: Mapping[str, int], accounts: Mapping[str, Account]
+) -> tuple[list[Finding], int]:
+    """Read the whole log twice, as entries and as XML, and compare it with the ledger; blocks.
+
+    Returns what is wrong, and how many records the log has.
+    """
+    log, decisions = LogCheck(), AccountCheck()
+    for stored in read_entries(path):
+        log.take(stored)
+        decisions.take(stored.entry)
+    balances = {user: balance_of(account) for user, account in accounts.items()}
+    findings = [*log.findings(positions, balances), *decisions.findings(accounts)]
+    text = LogText(read_entries(path))
+    with BufferedReader(LogFile(text), CHUNK_BYTES) as xml:
+        findings += verify_dump(xml, {user: each.money for user, each in balances.items()})
+    return findings, text.records
 
 
 class _History:

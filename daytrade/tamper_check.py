@@ -13,12 +13,11 @@ from audit.chain_check import check_chain, check_heads
 from audit.findings import Finding, FindingKind
 from audit.heads import HeadBook, HeadKey, HeadKeyError
 from audit.postgres_heads import PostgresHeads
-from audit.reading import read_entries, read_identity, read_last_link
+from audit.reading import read_identity, read_last_link
 from audit.store import RunInThread
 from daytrade.data_directory import DataDirectory
-from daytrade.ledger_check import all_accounts, check_accounts, compare_journal
+from daytrade.ledger_check import all_accounts, check_against_ledger, compare_journal
 from daytrade.stack_services import audit_path, head_key_path
-from daytrade.verification import check_log, read_ledger
 from ledger.store import Store
 
 _HEADS_AT_A_TIME = 10_000
@@ -99,11 +98,11 @@ async def _check_heads(verdict: Verdict, book: HeadBook, key_path: Path, path: P
 
 
 async def _check_ledger(in_thread: RunInThread, verdict: Verdict, store: Store, path: Path) -> None:
-    ledger = await read_ledger(store)
-    report = await in_thread(lambda: check_log(path, ledger))
+    positions = {name: each.last_number for name, each in (await store.positions()).items()}
     accounts = await all_accounts(store)
-    entries = (stored.entry for stored in read_entries(path))
-    verdict.findings += report.findings
-    verdict.findings += await in_thread(lambda: check_accounts(entries, accounts))
-    verdict.entries, verdict.records = sum(ledger.positions.values()), report.records
+    found, verdict.records = await in_thread(
+        lambda: check_against_ledger(path, positions, accounts)
+    )
+    verdict.findings += found
+    verdict.entries = sum(positions.values())
     verdict.users = len(accounts)

@@ -156,6 +156,27 @@ class TestDaemonAway(RecorderTests):
         assert [event.get("dropped") for event in errors] == [None, 3]
 
 
+class TestDaemonThatLostItsLog(RecorderTests):
+    """What it had acknowledged is nowhere any more."""
+
+    def test_what_follows_goes_on_in_a_stream_of_another_name(self) -> None:
+        self.record("ann", "bob")
+        before = set(self.audit.store.positions)
+        self.audit.endpoint.go_down()
+        self.record("cid")
+        self.path.unlink()
+        again = AuditInMemory(self.clock, self.path)
+        self.audit.endpoint.factory = again.endpoint.factory
+        self.audit.endpoint.is_down = False
+        with capturedLogs() as logged:
+            self.wait()
+        self.record("dan")
+        self.wait()
+        assert self.actors() == ["cid", "dan"]
+        assert before.isdisjoint(again.store.positions)
+        assert any("has lost" in event.get("log_format", "") for event in logged)
+
+
 class TestRefusals(RecorderTests):
     """What the daemon does not take into the security log."""
 
