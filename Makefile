@@ -56,6 +56,19 @@ quotes-policy: $(READY)
 floods: $(READY)
 	$(BIN)/python -m benchmarks.floods --port 12100 --password-file $(DATA)/secrets/administrator.json
 
+.PHONY: quote-waits quote-faults quote-kills
+
+# Five minutes of trade: how often a price is not at hand, and what that costs.
+quote-waits: $(READY)
+	$(BIN)/python -m benchmarks.quote_waits
+
+# Each fault of the quote server for a minute: about a quarter of an hour.
+quote-faults: $(READY)
+	$(BIN)/python -m benchmarks.quote_faults
+
+quote-kills: $(READY)
+	$(BIN)/python -m benchmarks.quote_kills --seed $(SEED)
+
 clean:
 	rm -rf $(VENV) build *.egg-info
 

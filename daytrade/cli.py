@@ -73,6 +73,7 @@ main.add_command(contention)
     callback=lambda _context, _option, value: checked_delay(value),
     help="The double's delay: none, course, or seconds.",
 )
+@click.option("--redis", metavar="ENDPOINT", help="A Redis where prices outlive a quote proxy.")
 @click.option(
     "--port", type=click.IntRange(1024, 32_000), default=BASE_PORT, show_default=True,
     help="The first node's port; the other services follow.",
@@ -92,6 +93,7 @@ def up(
     database: str | None,
     legacy: str | None,
     legacy_delay: str,
+    redis: str | None,
     port: int,
     metrics_port: int | None,
     tls: bool,
@@ -103,6 +105,7 @@ def up(
         database=database,
         legacy=legacy,
         legacy_delay=legacy_delay,
+        redis=redis,
         base_port=port,
         metrics_port=port + METRICS_OFFSET if metrics_port is None else metrics_port or None,
         trigger_services=2,
@@ -118,6 +121,8 @@ async def _up(reactor: Any, data: Path | None, settings: StackSettings) -> int:
 
     if settings.legacy is not None:
         client_endpoint(reactor, "--legacy", settings.legacy)
+    if settings.redis is not None:
+        client_endpoint(reactor, "--redis", settings.redis)
     directory = TemporaryDataDirectory() if data is None else DataDirectory(data)
     with directory:
         stack = LocalStack(reactor, directory, settings, tell_exit)

@@ -18,6 +18,7 @@ from twisted.internet.threads import deferToThread
 
 from daytrade.data_directory import TemporaryDataDirectory
 from daytrade.double_control import charged_hits
+from daytrade.price_layers import price_layers
 from daytrade.process_run import ExitStatus
 from daytrade.stack import LocalStack
 from daytrade.stack_services import StackSettings
@@ -98,6 +99,7 @@ async def run_locally(
                 play.result.legacy_hits = await charged_hits(
                     stack.endpoint(stack.addresses.control)
                 )
+            play.result.price_layers = await price_layers(reactor, stack)
             await stack.stop_services()
             play.result.processes = _usage(stack)
             ledger = await read_ledger(stack.store)

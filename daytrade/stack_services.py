@@ -45,6 +45,7 @@ class StackSettings(Struct, frozen=True):
     :ivar base_port: the first node's port, from which the others follow; None: free ones.
     :ivar console: start the operators' console too.
     :ivar tls: let the services speak TLS, with certificates of the stack's own authority.
+    :ivar redis: endpoint of a Redis in which prices outlive the proxies; None: none.
     :ivar metrics_port: the first port for figures, from which the others follow; None: no figures.
     """
 
@@ -63,6 +64,7 @@ class StackSettings(Struct, frozen=True):
     stall_s: float = 1.0
     environment: Mapping[str, Mapping[str, str]] = {}
     metrics_port: int | None = None
+    redis: str | None = None
     console: bool = False
     tls: bool = False
 
@@ -180,6 +182,7 @@ class StackServices:
             "trade-quotes",
             ("--name", name, "--listen", self._ways.listen(name, address), "--accept", accept),
             ("--legacy", self._addresses.legacy, *self._to_audit(name)),
+            () if self._settings.redis is None else ("--redis", self._settings.redis),
         )
 
     def _triggers(self, name: str, address: str) -> SupervisedProcess:

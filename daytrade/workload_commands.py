@@ -44,12 +44,15 @@ def workload() -> None:
 @workload.command()
 @click.option("--users", type=click.IntRange(1), required=True)
 @click.option("--commands", type=click.IntRange(1), required=True)
+@click.option(
+    "--symbols", type=click.IntRange(1), help="Stocks traded, where the users' number does not say."
+)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("-o", "--output", type=click.File("w"), default="-", help="The file to write.")
-def synth(users: int, commands: int, seed: int, output: Any) -> None:
+def synth(users: int, commands: int, symbols: int | None, seed: int, output: Any) -> None:
     """Make a workload file in the course's format and mix."""
     try:
-        output.writelines(write_lines(synthesize(users, commands, seed)))
+        output.writelines(write_lines(synthesize(users, commands, seed, symbols=symbols)))
     except ValueError as error:
         raise click.UsageError(str(error)) from None
 

@@ -16,9 +16,6 @@ _COLUMNS = (
     "command", "count", "refused", "mean ms", "p50 ms", "p99 ms", "total s", "share",
 )  # fmt: skip
 _DASH = "-"
-HIT_CENTS = 5
-"""What each hit on the legacy quote server is charged (SPEC section 1, "Quotes")."""
-
 _VERDICTS = {True: "yes", False: "NO", None: _DASH}
 
 
@@ -109,8 +106,13 @@ def _summary(result: RunResult) -> Iterator[tuple[str, str]]:
         yield "final DUMPLOG", f"{_figure(result.final_dumplog.latencies.mean_ms(), ',.3f')} ms"
     hits, hits_minimum = result.legacy_hits, result.legacy_hits_minimum
     yield "quote server hits", f"{_figure(hits, ',')}, at least {_figure(hits_minimum, ',')} needed"
-    if hits is not None:
-        yield "quote server bill", f"${format_cents(hits * HIT_CENTS)}"
+    bill_cents = result.legacy_bill_cents
+    if bill_cents is not None:
+        per_command = _figure(result.legacy_hits_per_command, ".4f")
+        yield "quote server bill", f"${format_cents(bill_cents)}; {per_command} hits a command"
+    for name, layer in (result.price_layers or {}).items():
+        answered = _figure(layer.hit_ratio, ".2%")
+        yield f"prices at {name}", f"{layer.asked:,} asked for, {answered} answered there"
     yield "audit records", _figure(result.audit_records, ",")
     yield "DUMPLOG valid", _VERDICTS[result.dumplog_valid]
     yield "ledger equals audit", _VERDICTS[result.ledger_equals_audit]

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from generator.latency import Latencies
 from protocol.messages import COMMANDS
+from protocol.quote import HIT_CENTS
 
 Json = dict[str, object]
 
@@ -29,6 +30,22 @@ class ProcessUse(Struct, frozen=True, gc=False):
     user_s: float
     system_s: float
     rss_mb_max: float
+
+
+class LayerUse(Struct, frozen=True, gc=False):
+    """What one layer of caches of prices has come to.
+
+    :ivar asked: prices asked for by those before it.
+    :ivar passed_on: those it did not have, and had to ask the next layer for.
+    """
+
+    asked: int
+    passed_on: int
+
+    @property
+    def hit_ratio(self) -> float | None:
+        """The share that it answered by itself."""
+        return 1.0 - self.passed_on / self.asked if self.asked else None
 
 
 class CommandResult:
@@ -91,6 +108,7 @@ class RunResult:
         self.wall_s: float | None = None
         self.legacy_hits: int | None = None
         self.legacy_hits_minimum: int | None = None
+        self.price_layers: dict[str, LayerUse] | None = None
         self.audit_records: int | None = None
         self.dumplog_valid: bool | None = None
         self.ledger_equals_audit: bool | None = None
@@ -131,6 +149,17 @@ class RunResult:
         """Return the rate of the users' commands over the wall time."""
         return self.total().count / self.wall_s if self.wall_s else None
 
+    @property
+    def legacy_bill_cents(self) -> int | None:
+        """What the quote server charges for the hits."""
+        return None if self.legacy_hits is None else self.legacy_hits * HIT_CENTS
+
+    @property
+    def legacy_hits_per_command(self) -> float | None:
+        """Hits for each of the users' commands."""
+        count = self.total().count
+        return self.legacy_hits / count if self.legacy_hits is not None and count else None
+
     def to_json(self) -> Json:
         """Return the figures of `--json`, ready for a JSON writer (DESIGN, "The commands")."""
         total = self.total()
@@ -157,7 +186,17 @@ class RunResult:
             "dumplog_valid": self.dumplog_valid,
             "ledger_equals_audit": self.ledger_equals_audit,
             "processes": None if self.processes is None else _processes_json(self.processes),
+            "legacy_hits_per_command": self.legacy_hits_per_command,
+            "legacy_bill_cents": self.legacy_bill_cents,
+            "price_layers": None if self.price_layers is None else _layers_json(self.price_layers),
         }
+
+
+def _layers_json(layers: dict[str, LayerUse]) -> Json:
+    return {
+        name: {"asked": use.asked, "passed_on": use.passed_on, "hit_ratio": use.hit_ratio}
+        for name, use in layers.items()
+    }
 
 
 def _processes_json(processes: dict[str, ProcessUse]) -> Json:

@@ -10,6 +10,9 @@ from msgspec import Struct
 QUOTE_TTL_MS = 60_000
 """A price may be used until it is this old by the quote server's own timestamp (SPEC section 1)."""
 
+HIT_CENTS = 5
+"""What each answer of the quote server is charged (SPEC section 1)."""
+
 
 class Quote(Struct, frozen=True, gc=False, array_like=True):
     """One answered hit on the legacy quote server.

@@ -48,16 +48,20 @@ class CacheCounters:
     """How prices were come by, since the start.
 
     :ivar fresh: given out at once from the cache.
-    :ivar coalesced: answered by a fetch that was already under way.
+    :ivar coalesced: waited for by those who asked when a fetch was already under way.
+    :ivar missed: asked for with no fetch under way, so that one began.
+    :ivar ahead: fetches that began before anybody had to wait.
     :ivar fetched: fetches that gave a price.
     :ivar failed: fetches that did not.
     """
 
-    __slots__ = ("coalesced", "failed", "fetched", "fresh")
+    __slots__ = ("ahead", "coalesced", "failed", "fetched", "fresh", "missed")
 
     def __init__(self) -> None:
         self.fresh = 0
         self.coalesced = 0
+        self.missed = 0
+        self.ahead = 0
         self.fetched = 0
         self.failed = 0
 
@@ -166,6 +170,7 @@ class QuoteCache:
         """Fetch a new price though one is held; who asks meanwhile still gets the held one."""
         if symbol not in self._in_flight:
             self._in_flight[symbol] = OrderedDict()
+            self.counters.ahead += 1
             self._fetch(symbol, user, transaction_num, ahead=True)
 
     def get_next(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
@@ -187,6 +192,7 @@ class QuoteCache:
         if waiters is not None:
             self.counters.coalesced += 1
             return self._wait(waiters)
+        self.counters.missed += 1
         waiters = self._in_flight[symbol] = OrderedDict()
         waiter = self._wait(waiters)
         self._fetch(symbol, user, transaction_num)

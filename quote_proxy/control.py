@@ -5,6 +5,8 @@ For the local stack, chaos runs and people with telnet. Every answer begins with
     price SYM 12.34    pin a price           fault NAME    misbehave from now on; `none` ends it
     unpin SYM          let it walk again     delay SPEC    none, course, or seconds
     hits               the number of answers sent, then SYM=NUMBER for each symbol
+    calls              the number of connections since the last `fault`, and how many ms apart, at
+                       the least, two for one symbol were (- where there were not two)
 """
 
 from collections.abc import Callable
@@ -32,6 +34,7 @@ class DoubleControl:
             "fault": (1, self._fault),
             "delay": (1, self._delay),
             "hits": (0, self._hits),
+            "calls": (0, self._calls),
         }
 
     def obey(self, line: str) -> str:
@@ -63,6 +66,7 @@ class DoubleControl:
             self._double.fault = Fault(name)
         except ValueError:
             raise ValueError(f"no fault {name!r}; there are: {', '.join(Fault)}") from None
+        self._double.calls.clear()
         return name
 
     def _delay(self, text: str) -> str:
@@ -72,6 +76,11 @@ class DoubleControl:
     def _hits(self) -> str:
         hits = self._double.hits
         return " ".join([str(hits.total()), *(f"{s}={hits[s]}" for s in sorted(hits) if s)])
+
+    def _calls(self) -> str:
+        calls = self._double.calls
+        closest_s = calls.closest_s
+        return f"{calls.total} {'-' if closest_s is None else round(closest_s * 1000)}"
 
 
 def _symbol(text: str) -> str:

@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IAddress, IDelayedCall, IReactorTime, IT
 from twisted.internet.protocol import Factory, Protocol
 
 from protocol.quote import Quote
+from quote_proxy.call_log import CallLog
 from quote_proxy.delays import Delay, no_delay
 from quote_proxy.faults import SLOW_S, Fault, answer_with
 from quote_proxy.legacy_line import NOT_ACCEPTED_USER, REQUEST_BYTES_MAX, answer_line, parse_request
@@ -28,6 +29,7 @@ class LegacyQuoteDouble(Factory):
 
     :ivar delay: how long an answer takes; may be changed while running.
     :ivar fault: what goes wrong with requests that come in from now on.
+    :ivar calls: connections, whatever became of them.
     :ivar hits: answers sent, per symbol; bad input is charged to the symbol "".
     """
 
@@ -46,6 +48,7 @@ class LegacyQuoteDouble(Factory):
         self.delay = delay
         self.fault = Fault.NONE
         self.hits: Counter[str] = Counter()
+        self.calls = CallLog()
         self._clock = clock
         self._wall_ms = wall_ms
         self._seed = seed
@@ -60,6 +63,11 @@ class LegacyQuoteDouble(Factory):
         for call in self._answering:
             call.cancel()
         self._answering.clear()
+
+    def called(self, request: bytes) -> None:
+        """Somebody has asked, or (empty) was not let ask."""
+        asked = parse_request(request)
+        self.calls.note(asked[0].upper() if asked else "", self._clock.seconds())
 
     def take(self, request: bytes, send: Callable[[bytes], None]) -> None:
         """Answer one request line by calling `send` once, after the delay.
@@ -107,6 +115,7 @@ class LegacyQuoteConnection(Protocol):
 
     def connectionMade(self) -> None:
         if self._double.fault is Fault.DOWN:
+            self._double.called(b"")
             self.transport.loseConnection()
 
     def dataReceived(self, data: bytes) -> None:
@@ -119,6 +128,7 @@ class LegacyQuoteConnection(Protocol):
             self._take(line)
 
     def _take(self, line: bytes) -> None:
+        self._double.called(line)
         if self._double.fault is Fault.RESET:
             self.transport.abortConnection()
         elif self._double.fault is not Fault.HANG:

@@ -30,13 +30,16 @@ class LegacyCounters:
     :ivar answered: good answers, each of which is charged (SPEC section 1, "Quotes").
     :ivar refused: attempts that gave no price, by reason.
     :ivar given_up: calls of `fetch` that failed, by reason.
+    :ivar skew_ms: how far the server's clock is ahead of ours (or, below 0, behind), by its newest
+        answer: at least so much, as the answer was given at some moment of the attempt.
     """
 
-    __slots__ = ("answered", "given_up", "refused", "requests")
+    __slots__ = ("answered", "given_up", "refused", "requests", "skew_ms")
 
     def __init__(self) -> None:
         self.requests = 0
         self.answered = 0
+        self.skew_ms = 0
         self.refused: Counter[Refusal] = Counter()
         self.given_up: Counter[Refusal] = Counter()
 
@@ -48,7 +51,8 @@ class LegacyQuoteClient:
     early is charged all the same once the server gets round to it.
 
     :param wall_ms: Unix ms now; compared with the time in an answer.
-    :param concurrency: attempts at one time; requests beyond it wait in line.
+    :param concurrency: attempts at one time; requests beyond it wait, those of each user in line,
+        and the users take turns.
     :param queue_max: requests in line or resting before another try; more are refused at once.
     :param clock_tolerance_s: how far an answer's own time may lie outside the attempt.
     """
@@ -105,7 +109,7 @@ class LegacyQuoteClient:
                 if rest_s > 0:
                     await deferLater(self._clock, rest_s)
                     continue
-                await self._slots.acquire()
+                await self._slots.acquire(user)
                 try:
                     if self._clock.seconds() <= latest_start_s:
                         return await self._attempt(request, symbol, user)
@@ -127,9 +131,8 @@ class LegacyQuoteClient:
         exchanged = Deferred.fromCoroutine(self._exchange(request))
         exchanged.addTimeout(self._attempt_timeout_s, self._clock, self._attempt_timed_out)
         quote = parse_answer(await exchanged, symbol, user)
-        earliest_ms = asked_ms - self._clock_tolerance_ms
-        latest_ms = self._wall_ms() + self._clock_tolerance_ms
-        if not earliest_ms <= quote.quoted_ms <= latest_ms:
+        self.counters.skew_ms = skew_ms = _skew_ms(asked_ms, quote.quoted_ms, self._wall_ms())
+        if abs(skew_ms) > self._clock_tolerance_ms:
             raise BadAnswer(Refusal.CLOCK)
         self.counters.answered += 1
         self._backoff.answered(symbol)
@@ -163,3 +166,8 @@ class LegacyQuoteClient:
     def _give_up(self, reason: Refusal) -> QuoteUnavailable:
         self.counters.given_up[reason] += 1
         return QuoteUnavailable(reason)
+
+
+def _skew_ms(asked_ms: int, quoted_ms: int, answered_ms: int) -> int:
+    """How far a time in an answer lies outside the attempt: after its end, or (below 0) before."""
+    return max(0, quoted_ms - answered_ms) + min(0, quoted_ms - asked_ms)

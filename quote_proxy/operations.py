@@ -5,14 +5,13 @@ Used by `twistd_plugins`.
 
 from protocol.errors import Code, TradeError
 from protocol.fields import is_symbol
+from protocol.quote import HIT_CENTS
 from quote_proxy.breaker import Breaker
 from quote_proxy.cache import QuoteCache
 from quote_proxy.legacy_client import LegacyQuoteClient
 from service.operations import Answer, Verb
 
 LINES_MAX = 100
-HIT_CENTS = 5
-"""What each answer of the legacy server costs (SPEC section 1)."""
 
 
 class CacheVerbs:

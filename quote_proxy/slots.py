@@ -1,6 +1,7 @@
-"""A fixed number of slots, given out in the order they were asked for.
+"""A fixed number of slots, given out fairly: who waits for many does not keep others waiting.
 
-For the legacy client. Twisted's DeferredSemaphore calls the next waiter from inside `release`; here
+For the legacy client. Owners take turns, and each one's waiters come in the order they asked.
+Twisted's DeferredSemaphore calls the next waiter from inside `release`; here
 it is called on the next turn of the clock, so that a thousand waiters never nest.
 """
 
@@ -8,6 +9,8 @@ from collections import OrderedDict
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
+
+_Line = OrderedDict[Deferred[None], None]
 
 
 class Slots:
@@ -18,10 +21,10 @@ class Slots:
     def __init__(self, clock: IReactorTime, count: int) -> None:
         self._clock = clock
         self._free = count
-        self._waiting: OrderedDict[Deferred[None], None] = OrderedDict()
+        self._waiting: OrderedDict[str, _Line] = OrderedDict()
 
-    def acquire(self) -> Deferred[None]:
-        """Take a slot.
+    def acquire(self, owner: str = "") -> Deferred[None]:
+        """Take a slot for an owner.
 
         The Deferred fires with None once the slot is the caller's, who must `release` it.
         Cancelling it leaves the line.
@@ -29,21 +32,27 @@ class Slots:
         if self._free and not self._waiting:
             self._free -= 1
             return succeed(None)
-        waiter: Deferred[None] = Deferred(self._leave)
-        self._waiting[waiter] = None
+        waiter: Deferred[None] = Deferred(lambda leaving: self._leave(owner, leaving))
+        self._waiting.setdefault(owner, OrderedDict())[waiter] = None
         return waiter
 
     def release(self) -> None:
-        """Give a slot back; the first in line gets it on the next turn of the clock."""
+        """Give a slot back; the next in turn gets it on the next turn of the clock."""
         self._free += 1
         if self._waiting:
             self._clock.callLater(0, self._grant)
 
-    def _leave(self, waiter: Deferred[None]) -> None:
-        del self._waiting[waiter]
+    def _leave(self, owner: str, waiter: Deferred[None]) -> None:
+        line = self._waiting[owner]
+        del line[waiter]
+        if not line:
+            del self._waiting[owner]
 
     def _grant(self) -> None:
         while self._free and self._waiting:
             self._free -= 1
-            waiter, _ = self._waiting.popitem(last=False)
+            owner, line = self._waiting.popitem(last=False)
+            waiter, _ = line.popitem(last=False)
+            if line:
+                self._waiting[owner] = line
             waiter.callback(None)

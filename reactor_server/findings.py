@@ -3,6 +3,8 @@
 Used by the desk. Each finding is put on the ticket; the desk looks at the ticket again after.
 """
 
+from typing import NoReturn
+
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
@@ -11,10 +13,15 @@ from ledger.store import Store, StoreUnavailable
 from ledger.summary import history_page, summarize
 from protocol.messages import Command, DisplaySummary, DumpLog, Summary, SymbolCommand
 from quote_proxy.cache import QuoteCache
-from quote_proxy.source import QuoteUnavailable
+from quote_proxy.source import QuoteUnavailable, Refusal
 from reactor_server.loading import PATIENCE_S, RETRY_S
 from reactor_server.seat import HISTORY_LINES, Seat, Ticket
 from service.time import SteadyClock
+
+PRICE_S_MAX = 16.0
+"""How long a command waits for a price, whatever becomes of the proxies meanwhile: longer than one
+takes to say that there is none.
+"""
 
 NEED_FINDINGS: frozenset[type[Command]] = frozenset([DisplaySummary, DumpLog])
 """Commands that want something found out before the rules see them."""
@@ -80,12 +87,16 @@ class Findings:
         """Ask for the price that the command needs; having none is a finding too."""
         command = ticket.command
         assert isinstance(command, SymbolCommand)
+        getting = self._quotes.get(command.symbol.upper(), command.user, command.transaction_num)
+        getting.addTimeout(PRICE_S_MAX, self._clock, _deadline_passed)
         try:
-            ticket.price = await self._quotes.get(
-                command.symbol.upper(), command.user, command.transaction_num
-            )
+            ticket.price = await getting
         except QuoteUnavailable as unavailable:
             ticket.price = NoPrice(unavailable.reason.value)
+
+
+def _deadline_passed(_result: object, _timeout_s: float) -> NoReturn:
+    raise QuoteUnavailable(Refusal.DEADLINE)
 
 
 def summary_of(seat: Seat, ticket: Ticket, seq: int, now_ms: int) -> Summary:

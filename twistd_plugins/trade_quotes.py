@@ -1,16 +1,19 @@
 """`twistd trade-quotes`: the quote proxy that nodes and trigger services share."""
 
 import random
+from importlib.util import find_spec
 from typing import Any
 
 from twisted.application.service import IService
+from twisted.python import usage
 
 from audit.figures import shipper_figures
 from quote_proxy.cache import QuoteCache
-from quote_proxy.figures import cache_figures
+from quote_proxy.figures import cache_figures, shelf_figures
 from quote_proxy.operations import CacheVerbs
 from quote_proxy.proxy import QuoteProxy
-from service.daemon import DaemonOptions, daemon_service
+from quote_proxy.shelf import ShelvedSource
+from service.daemon import DaemonOptions, client_endpoint, daemon_service
 from service.ordered import Step
 from service.time import wall_ms
 from twistd_plugins.common import accept_option, check_endpoints, credential_option
@@ -31,12 +34,16 @@ class Options(DaemonOptions):
         ["accept", None, None, "File with the names that may log in, and their verifiers."],
         ["legacy", None, "tcp:127.0.0.1:12300", "Endpoint of the legacy quote server."],
         ["audit", "a", "tcp:127.0.0.1:12200", "Endpoint of the audit daemon."],
+        ["redis", None, None, "Endpoint of a Redis in which prices outlive the proxy; optional."],
         ["credential", "c", None, "File with the name and password for the audit daemon."],
     ]
 
     def postOptions(self) -> None:
         """Check what can be checked without asking anybody."""
-        check_endpoints(self, clients=("legacy", "audit"), servers=("listen",))
+        clients = ("legacy", "audit") if self["redis"] is None else ("legacy", "audit", "redis")
+        check_endpoints(self, clients=clients, servers=("listen",))
+        if self["redis"] is not None and find_spec("txredisapi") is None:
+            raise usage.UsageError("--redis: install daytrade[redis] first")
         self.credential = credential_option(self.required_path("credential"))
         self.verifiers = accept_option(self.required_path("accept"))
 
@@ -49,10 +56,18 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         reactor = global_reactor
     name = options["name"]
     legacy = LegacyRoute(reactor, options, options.credential)
-    quotes = QuoteCache(legacy.source, reactor, wall_ms=wall_ms, margin_s=PRICE_MARGIN_S)
+    shelf = None
+    if options["redis"] is not None:
+        # Not imported above: txredisapi takes the global reactor, and is an extra.
+        from quote_proxy.redis_shelf import RedisShelf
+
+        shelf = RedisShelf(client_endpoint(reactor, options["redis"]))
+    source = legacy.source if shelf is None else ShelvedSource(legacy.source, shelf, wall_ms)
+    quotes = QuoteCache(source, reactor, wall_ms=wall_ms, margin_s=PRICE_MARGIN_S)
     proxy = QuoteProxy(reactor, quotes, random.Random())
     figures = [
         *cache_figures(quotes),
+        *(shelf_figures(source) if isinstance(source, ShelvedSource) else ()),
         *shipper_figures({"hits": legacy.hits.shipper}),
         *legacy.figures,
     ]
@@ -71,6 +86,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         *security.steps,
         Step("audit records", start_shipping, legacy.hits.stop),
         Step("last audit records", stop=legacy.hits.drain, stop_timeout_s=5.0),
+        *([] if shelf is None else [Step("shelf", shelf.start, shelf.stop)]),
         Step("sessions", stop=end_sessions),
         Step("port", port.listener.open, port.listener.close),
     ]

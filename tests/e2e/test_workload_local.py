@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.postgres]
 _KEYS = {
     "commands", "accepted", "refused", "unknown", "wall_s", "commands_per_s", "latency_ms",
     "per_command", "legacy_hits", "legacy_hits_minimum", "audit_records", "dumplog_valid",
-    "ledger_equals_audit", "processes",
+    "ledger_equals_audit", "processes", "legacy_hits_per_command", "legacy_bill_cents",
+    "price_layers",
 }  # fmt: skip
 _COMMAND_KEYS = {"count", "refused", "mean_ms", "p50_ms", "p99_ms", "total_s"}
 
@@ -54,6 +55,10 @@ def check(figures: dict[str, Any], file: Path, directory: Path, nodes: int) -> N
     assert {name: count for name, count in counts.items() if count} == commands
     assert figures["dumplog_valid"] is figures["ledger_equals_audit"] is True
     assert figures["legacy_hits"] == figures["legacy_hits_minimum"] > 0
+    assert figures["legacy_bill_cents"] == 5 * figures["legacy_hits"]
+    layers = figures["price_layers"]
+    assert layers["L1"]["asked"] >= layers["L1"]["passed_on"] >= layers["L2"]["passed_on"]
+    assert layers["L2"]["passed_on"] <= figures["legacy_hits"] <= layers["L2"]["asked"]
     parts = {"generator", "postgres", "legacy-quotes", "audit", "quotes-1", "triggers-1"}
     parts |= {f"node-{number + 1}" for number in range(nodes)}
     assert figures["processes"].keys() >= parts

@@ -5,7 +5,7 @@ from io import StringIO
 from rich.console import Console
 
 from generator.report import plain_report, print_report, report_rows
-from generator.result import Outcome, ProcessUse, RunResult
+from generator.result import LayerUse, Outcome, ProcessUse, RunResult
 from protocol.messages import COMMANDS
 
 GOLDEN = """\
@@ -35,7 +35,9 @@ wall time           0.500 s, 10 commands/s
 latency, ms         p50 2.000, p90 4.000, p99 4.000, p99.9 4.000, max 4.000
 final DUMPLOG       10.000 ms
 quote server hits   1,200, at least 1,100 needed
-quote server bill   $60.00
+quote server bill   $60.00; 240.0000 hits a command
+prices at L1        10,000 asked for, 90.00% answered there
+prices at L2        1,000 asked for, 50.00% answered there
 audit records       12,345
 DUMPLOG valid       yes
 ledger equals audit NO
@@ -52,6 +54,7 @@ def _run() -> RunResult:
     result.final_dumplog.record(Outcome.ACCEPTED, 10_000)
     result.wall_s = 0.5
     result.legacy_hits, result.legacy_hits_minimum = 1_200, 1_100
+    result.price_layers = {"L1": LayerUse(10_000, 1_000), "L2": LayerUse(1_000, 500)}
     result.audit_records = 12_345
     result.dumplog_valid, result.ledger_equals_audit = True, False
     result.processes = {"trade-server": ProcessUse(1.5, 0.25, 38.4)}

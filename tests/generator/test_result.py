@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.latency import Latencies
-from generator.result import Outcome, ProcessUse, RunResult
+from generator.result import LayerUse, Outcome, ProcessUse, RunResult
 from protocol.messages import COMMANDS
 
 _KEYS = [
@@ -25,6 +25,9 @@ _KEYS = [
     "dumplog_valid",
     "ledger_equals_audit",
     "processes",
+    "legacy_hits_per_command",
+    "legacy_bill_cents",
+    "price_layers",
 ]
 
 
@@ -111,6 +114,18 @@ def test_what_the_stack_fills_in_is_passed_on() -> None:
     assert [figures[key] for key in _KEYS[8:13]] == [7, 5, 100, True, False]
     assert figures["processes"] == {
         "trade-server": {"user_s": 1.5, "system_s": 0.25, "rss_mb_max": 38.0}
+    }
+
+
+def test_what_the_prices_of_a_run_came_to_is_told() -> None:
+    result = _small_run()
+    result.legacy_hits = 6
+    result.price_layers = {"L1": LayerUse(200, 20), "L2": LayerUse(0, 0)}
+    figures = result.to_json()
+    assert (figures["legacy_hits_per_command"], figures["legacy_bill_cents"]) == (2.0, 30)
+    assert figures["price_layers"] == {
+        "L1": {"asked": 200, "passed_on": 20, "hit_ratio": 0.9},
+        "L2": {"asked": 0, "passed_on": 0, "hit_ratio": None},
     }
 
 

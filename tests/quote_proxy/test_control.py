@@ -47,6 +47,16 @@ def test_hits_are_told_in_total_and_per_symbol(double: LegacyQuoteDouble) -> Non
     assert control.obey("hits") == "ok 6 ABC=2 XYZ=3"
 
 
+def test_calls_are_counted_since_the_last_fault(double: LegacyQuoteDouble) -> None:
+    control = DoubleControl(double)
+    assert control.obey("calls") == "ok 0 -"
+    for symbol, now_s in (("ABC", 1.0), ("", 1.0), ("ABC", 2.25)):
+        double.calls.note(symbol, now_s)
+    assert control.obey("calls") == "ok 3 1250"
+    control.obey("fault none")
+    assert control.obey("calls") == "ok 0 -"
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [

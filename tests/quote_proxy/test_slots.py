@@ -50,6 +50,35 @@ def test_who_leaves_the_line_takes_no_slot_along() -> None:
     assert outcome_of(slots.acquire()) == [None]
 
 
+def test_owners_take_turns_and_the_waiters_of_each_come_in_order() -> None:
+    clock = Clock()
+    slots = Slots(clock, 1)
+    slots.acquire()
+    served: list[str] = []
+
+    def serve(_: None, name: str) -> None:
+        served.append(name)
+
+    for name in ("a1", "a2", "a3", "b1", "c1", "b2"):
+        slots.acquire(name[0]).addCallback(serve, name)
+    while clock.getDelayedCalls() or len(served) < 6:
+        slots.release()
+        clock.advance(0)
+    assert served == ["a1", "b1", "c1", "a2", "b2", "a3"]
+
+
+def test_an_owner_whose_waiters_have_left_gets_no_turn() -> None:
+    clock = Clock()
+    slots = Slots(clock, 1)
+    slots.acquire()
+    leaving, staying = slots.acquire("ann"), outcome_of(slots.acquire("bob"))
+    outcome_of(leaving)
+    leaving.cancel()
+    slots.release()
+    clock.advance(0)
+    assert staying == [None]
+
+
 def test_thousands_of_waiters_that_release_at_once_do_not_nest() -> None:
     clock = Clock()
     slots = Slots(clock, 1)

@@ -6,6 +6,7 @@ import pytest
 
 from protocol.errors import Code
 from protocol.messages import Refused
+from reactor_server.findings import PRICE_S_MAX
 from tests.reactor_server.house import House, Node
 
 ENOUGH_CENTS = 100_000
@@ -100,6 +101,17 @@ class TestPrices:
         assert (waiting.code, waiting.answer.seq) == (Code.QUOTE_UNAVAILABLE, 2)
         assert later.receipt.seq == 3
         assert house.account("ann").cash_cents == ENOUGH_CENTS + 1
+
+    def test_a_command_has_its_answer_by_a_deadline_whoever_is_silent(
+        self, house: House, node: Node
+    ) -> None:
+        asked = node.ask("QUOTE", "ann", "NEW")
+        house.pass_time(PRICE_S_MAX - 1.0)
+        assert asked.answers == []
+        house.pass_time(1.0)
+        assert asked.code == Code.QUOTE_UNAVAILABLE
+        assert isinstance(asked.answer, Refused)
+        assert node.ask("ADD", "ann", 1).receipt.seq == asked.answer.seq + 1
 
     def test_a_price_too_old_by_the_time_of_the_decision_is_asked_for_anew(
         self, house: House, node: Node
