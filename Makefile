@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SEED ?= 1
 FAULTS ?= 200
 
-.PHONY: demo test chaos planted-bugs contention lint bench bench-long quotes-policy tamper up clean floods
+.PHONY: web-bench demo test chaos planted-bugs contention lint bench bench-long quotes-policy tamper up clean floods
 
 demo: $(READY)
 	$(BIN)/daytrade demo
@@ -48,6 +48,10 @@ restores: $(READY)
 
 up: $(READY)
 	$(BIN)/daytrade up
+
+# What HTTP costs beside the binary protocol.
+web-bench: $(READY)
+	$(BIN)/python -m benchmarks.web
 
 quotes-policy: $(READY)
 	$(BIN)/python -m benchmarks.quotes_policy

@@ -155,7 +155,8 @@ def _addresses(stack: LocalStack, directory: DataDirectory) -> str:
     if stack.settings.tls:
         lines.append(f"{'certificates':<16} {directory.tls_dir}")
     for name, address in stack.addresses.web.items():
-        lines.append(f"{name:<16} {address.replace('tcp:', 'http://', 1)}")
+        scheme = "https://" if stack.settings.tls else "http://"
+        lines.append(f"{name:<16} {address.replace('tcp:', scheme, 1)}")
     if stack.is_new and stack.addresses.web:
         password = stack.credential(AccessRole.ADMINISTRATOR).password
         lines.append(f"{'administrator':<16} {password}  (the password, told only this once)")

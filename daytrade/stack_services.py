@@ -209,7 +209,8 @@ class StackServices:
         return self._service(
             name,
             "trade-web",
-            ("--name", name, "--listen", listening(address), "--database", self._dsn),
+            ("--name", name, "--listen", self._ways.listen(name, address, is_mutual=False)),
+            ("--database", self._dsn),
             ("--nodes", nodes, "--credential", self._credential(AccessRole.WORKLOAD)),
             ("--administrator", self._credential(AccessRole.ADMINISTRATOR)),
             ("--audit", self._ways.reach(name, self._addresses.audit)),

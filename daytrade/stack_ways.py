@@ -2,7 +2,7 @@
 
 Used by `daytrade.stack` and `daytrade.stack_services`. Addresses are plain ones like
 `tcp:127.0.0.1:12100`; what is made of them here goes to the services as their options. The legacy
-server, telnet, HTTP and figures stay plain, on loopback.
+server, telnet and figures stay plain, on loopback.
 """
 
 from collections.abc import Iterable

@@ -38,7 +38,7 @@ class Options(DaemonOptions):
         ],
     ]
     optParameters: list[list[Any]] = [
-        ["listen", "l", "tcp:12500:interface=127.0.0.1", "Endpoint for browsers; ssl: for TLS."],
+        ["listen", "l", "tcp:12500:interface=127.0.0.1", "Endpoint for browsers; tls13: for TLS."],
         ["name", "n", "web-1", "The web client's name."],
         ["nodes", None, None, "Trading nodes, as NAME=ENDPOINT separated by commas."],
         ["database", "d", None, "DSN of the Postgres that keeps users and sessions."],
@@ -66,7 +66,7 @@ class Options(DaemonOptions):
     @property
     def is_secure(self) -> bool:
         """Whether browsers come over TLS, to us or to a proxy in front."""
-        return str(self["origin"] or self["listen"]).startswith(("https:", "ssl:"))
+        return str(self["origin"] or self["listen"]).startswith(("https:", "ssl:", "tls13:"))
 
 
 def named_endpoints(reactor: Any, description: str) -> dict[str, Any]:
