@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from service.credentials import Credential
+from service.limits import PortLimits, Rate, TokenBuckets
 from service.time import SteadyClock
 from web.account_views import AccountViews
 from web.accounts import Accounts
@@ -48,12 +49,14 @@ class WebSettings(Struct, frozen=True):
     """How the site is to be.
 
     :ivar is_secure: it is reached over TLS, here or at a proxy in front.
+    :ivar pace: how fast each user may ask; the same as at a node's own port.
     :ivar origin: as browsers name it, `https://trade.example.com`; empty: the one of Host.
     """
 
     is_secure: bool = False
     origin: str = ""
     lifetimes: Lifetimes = Lifetimes()
+    pace: Rate = PortLimits().user_requests
 
 
 class Surroundings(Struct, frozen=True):
@@ -98,7 +101,8 @@ class WebAssembly:
         self.hashing = Hashing(around.in_thread, around.hasher)
         sessions = Sessions(around.store, self.hashing, now_ms, around.random_bytes, lifetimes)
         prices = Prices()
-        trading = Trading(self.nodes, around.store, prices, now_ms, around.random_bytes)
+        paces = TokenBuckets(around.clock, settings.pace)
+        trading = Trading(self.nodes, around.store, prices, now_ms, around.random_bytes, paces)
         downloads = Downloads(around.clock, self.nodes, credential, administrator)
         static = StaticFiles.shipped()
         pages = Pages(static, now_ms, lambda: around.random_bytes(KEY_BYTES).hex())

@@ -11,6 +11,7 @@ from msgspec import Struct
 from protocol.errors import Code, TradeError
 from protocol.fields import ID_BYTES, RESERVED_BITS, is_symbol
 from protocol.messages import DisplaySummary, DumpLog, HistoryLine, Message, Receipt, Summary
+from service.limits import TokenBuckets
 from web.commands import LOG_NAME, SUMMARY, Form, id_from, make_command, read_arguments
 from web.nodes import Nodes
 from web.prices import Prices
@@ -52,6 +53,7 @@ class Trading:
 
     :param now_ms: the store's time.
     :param random_bytes: unpredictable bytes, for command ids.
+    :param paces: how fast each user may ask.
     """
 
     def __init__(
@@ -61,12 +63,14 @@ class Trading:
         prices: Prices,
         now_ms: Callable[[], int],
         random_bytes: Callable[[int], bytes],
+        paces: TokenBuckets,
     ) -> None:
         self._nodes = nodes
         self._store = store
         self._prices = prices
         self._now_ms = now_ms
         self._random_bytes = random_bytes
+        self._paces = paces
         self._numbers: deque[int] = deque()
 
     async def carry_out(
@@ -79,6 +83,7 @@ class Trading:
 
         Raises `TradeError` for what cannot be read and for what was not carried out.
         """
+        self._pace(user)
         arguments = read_arguments(form, given)
         if key:
             command_id = id_from(user, key)
@@ -94,6 +99,7 @@ class Trading:
 
     async def summary(self, user: str, before_seq: int = 0) -> Summary:
         """The account at a glance; raises `TradeError`."""
+        self._pace(user)
         command = DisplaySummary(user, await self._number(), before_seq)
         reply = await self._nodes.ask(self.new_id(), command)
         if not isinstance(reply, Summary):
@@ -121,6 +127,11 @@ class Trading:
     async def log_command(self, user: str) -> tuple[bytes, DumpLog]:
         """The command that asks for a user's whole log (empty: everybody's), with its id."""
         return self.new_id(), DumpLog(user, await self._number(), LOG_NAME)
+
+    def _pace(self, user: str) -> None:
+        """Raise `TradeError` SLOW_DOWN for a user who asks faster than one may."""
+        if not self._paces.of(user).take():
+            raise TradeError(Code.SLOW_DOWN, "you ask too fast: wait a second, then go on")
 
     async def _number(self) -> int:
         while not self._numbers:

@@ -4,8 +4,10 @@ from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred
 
 from protocol.errors import Code, TradeError
+from service.limits import Rate
 from tests.service.links import outcome_of
 from tests.web.premises import Premises
+from web.assembly import WebSettings
 from web.passwords import WAITING_MAX, Hashing, quick_hasher
 from web.site import BODY_BYTES_MAX, CONNECTIONS_MAX, PER_ADDRESS_MAX, REQUEST_S_MAX
 
@@ -150,3 +152,15 @@ def test_nonsense_is_answered_and_ends_nothing(premises: Premises) -> None:
     ):
         premises.say(data)
     assert premises.browser().get("/log-in").status == 200
+
+
+def test_who_trades_too_fast_is_told_to_slow_down_and_others_are_not() -> None:
+    premises = Premises(settings=WebSettings(pace=Rate(1.0, 20.0)))
+    ann, bob = premises.user("ann"), premises.user("bob")
+    ann.get("/")
+    form = {"command": "ADD", "amount": "1", "csrf": ann.page.field("csrf")}
+    statuses = [ann.post("/command", {**form, "key": str(n)}).status for n in range(30)]
+    assert 429 in statuses and statuses[0] == 303
+    assert bob.get("/").status == 200
+    premises.pass_time(5)
+    assert ann.get("/").status == 200
