@@ -7,6 +7,7 @@ waits, and a lapse to the oldest, as the rules of the ledger have it (SPEC secti
 
 from collections.abc import Iterable
 
+import msgspec
 from msgspec import Struct
 
 from protocol.errors import Code
@@ -39,14 +40,17 @@ class CostBasis:
         self._lots: dict[str, Lot] = {}
         self._waiting: dict[str, list[Waiting]] = {"BUY": [], "SELL": []}
 
-    def tell(self, lines: Iterable[HistoryLine]) -> None:
-        """Go on with these lines, the oldest first."""
-        for line in lines:
-            self.seq = line.seq
-            if line.code == Code.OK:
-                self._tell(line)
+    def tell(self, lines: Iterable[HistoryLine]) -> list[HistoryLine]:
+        """Go on with these lines, the oldest first; those that end an order now name its stock."""
+        return [self._told(line) for line in lines]
 
-    def _tell(self, line: HistoryLine) -> None:
+    def _told(self, line: HistoryLine) -> HistoryLine:
+        self.seq = line.seq
+        ended = self._tell(line) if line.code == Code.OK else ""
+        return msgspec.structs.replace(line, symbol=ended) if ended else line
+
+    def _tell(self, line: HistoryLine) -> str:
+        """Take one line in; returns the stock of the order that it ended, if it did."""
         name, _, how = line.name.partition(" ")
         if name in self._waiting:
             order = Waiting(line.symbol.upper(), line.shares, line.price_cents)
@@ -55,14 +59,17 @@ class CostBasis:
             symbol = self._end("BUY", line, is_oldest=bool(how))
             if name == "COMMIT_BUY":
                 self._bought(symbol, line)
+            return symbol
         elif name in ("COMMIT_SELL", "CANCEL_SELL"):
             symbol = self._end("SELL", line, is_oldest=bool(how))
             if name == "COMMIT_SELL":
                 self._sold(symbol, line.shares)
+            return symbol
         elif name == "SET_BUY_TRIGGER" and how:
             self._bought(line.symbol.upper(), line)
         elif name == "SET_SELL_TRIGGER" and how:
             self._sold(line.symbol.upper(), line.shares)
+        return ""
 
     def _end(self, side: str, line: HistoryLine, *, is_oldest: bool) -> str:
         waiting = self._waiting[side]

@@ -32,8 +32,8 @@ class History:
     def tell(self, lines: list[HistoryLine]) -> None:
         """Go on with those of these lines that are new; the newest comes first."""
         new = [line for line in reversed(lines) if line.seq > self.costs.seq]
-        self.costs.tell(new)
-        self.lines.extend(line for line in new if is_worth_telling(line))
+        told = self.costs.tell(new)
+        self.lines.extend(line for line in told if is_worth_telling(line))
 
     def line(self, seq: int) -> HistoryLine | None:
         """The line of this number, while it is among the newest."""

@@ -110,3 +110,9 @@ def test_a_known_cost_is_of_all_shares_and_never_negative(
 @pytest.mark.parametrize("shares", [0, 1])
 def test_a_stock_that_was_never_bought_has_no_known_cost(shares: int) -> None:
     assert CostBasis().cost_cents("ABC", shares) is None
+
+
+def test_a_line_that_ends_an_order_is_told_with_the_stock_of_that_order() -> None:
+    basis = CostBasis()
+    told = basis.tell([line(1, "BUY", "abc", 1, 500), line(2, "COMMIT_BUY", "", 1, 500)])
+    assert [each.symbol for each in told] == ["abc", "ABC"]

@@ -26,6 +26,7 @@ def test_a_buy_waits_for_its_commit_and_then_is_a_holding(premises: Premises) ->
     assert "Commit buy" in page.words("orders")
     page = ann.command("COMMIT_BUY")
     assert "Nothing waits for a commit." in page.words("orders")
+    assert "COMMIT_BUY ABC 20 $5.00" in page.words("recent")
     assert page.words("holdings").startswith("Stock Shares Price Value Gain Actions ABC")
 
 
