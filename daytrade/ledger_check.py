@@ -109,7 +109,8 @@ class AccountCheck:
 
     def findings(self, accounts: Mapping[str, Account]) -> Iterator[Finding]:
         """Yield what the accounts have otherwise, once every entry was looked at."""
-        for user in sorted(self._histories.keys() | accounts.keys()):
+        # Commands of no account share an empty name, which is no account to be walked through.
+        for user in sorted((self._histories.keys() | accounts.keys()) - {""}):
             history = self._histories.get(user, _History(user))
             stored = accounts.get(user, Account(user))
             what = history.contradiction or ", ".join(differences(stored, history.account))

@@ -177,7 +177,8 @@ class TestPlantedErrors:
         store = self.run.data / "audit" / "audit.sqlite"
         kept = store.read_bytes()
         with closing(sqlite3.connect(store)) as log, log:
-            last = "SELECT max(rowid) FROM batch WHERE stream = (SELECT min(stream) FROM batch)"
+            stream = "SELECT id FROM stream WHERE name = 'node-1/0'"
+            last = f"SELECT max(rowid) FROM batch WHERE stream = ({stream})"
             assert log.execute(f"DELETE FROM batch WHERE rowid = ({last})").rowcount == 1
         try:
             code, said = self.check()

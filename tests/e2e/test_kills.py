@@ -119,6 +119,11 @@ def test_a_node_that_drains_takes_nothing_new(fragile_stack: RunningStack, workl
     assert "no node can be used: Connection was refused" in done.stderr
 
 
+def is_ready(stack: RunningStack, node: str) -> bool:
+    """Whether a node has announced itself since its last start."""
+    return (stack.data / "run" / node / "announce").exists()
+
+
 _EVERY_SERVICE = (
     ("--name", "node-1"),
     ("--name", "quotes-1"),
@@ -131,14 +136,21 @@ _EVERY_SERVICE = (
 def test_whatever_hangs_is_replaced(fragile_stack: RunningStack) -> None:
     """All of them at once: each is asked for its health by itself, and none can answer."""
     stack = fragile_stack
-    hung = {victim_pid(stack, words) for words in _EVERY_SERVICE}
+
+    def those_there() -> list[int]:
+        pids = [victim_pid(stack, words) for words in _EVERY_SERVICE]
+        return [pid for pid in pids if pid is not None]
+
+    def are_all_there() -> bool:
+        return len(those_there()) == len(_EVERY_SERVICE) and is_ready(stack, "node-1")
+
+    wait_until(are_all_there, "everything is there again")
+    hung = those_there()
     for pid in hung:
-        assert pid is not None
         os.kill(pid, signal.SIGSTOP)
 
     def are_replaced() -> bool:
-        there = {victim_pid(stack, words) for words in _EVERY_SERVICE}
-        return None not in there and not there & hung
+        return are_all_there() and not set(those_there()) & set(hung)
 
     wait_until(are_replaced, "another one is in the place of each")
 
@@ -147,6 +159,7 @@ def test_what_stood_still_for_a_moment_goes_on_and_has_told_where(
     fragile_stack: RunningStack,
 ) -> None:
     stack = fragile_stack
+    wait_until(lambda: is_ready(stack, "node-2"), "it is there again")
     pid = pid_of(stack.data, "--name", "node-2")
     assert pid is not None
     log = stack.data / "logs" / "node-2.log"
