@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from audit.reading import read_positions
 from daytrade.chaos.clocks import WallClocks
 from daytrade.chaos.disks import SmallDisk
-from daytrade.chaos.plan import JUMP_S, Action, Fault, Part
+from daytrade.chaos.plan import JUMP_S, Action, Fault, Kind, Part
 from daytrade.processes import SupervisedProcess
 from daytrade.stack import LocalStack
 
@@ -127,10 +127,14 @@ class Inflictions:
         return self._clock.seconds() - begun_s if is_back else None
 
     def _victim(self, fault: Fault, process: SupervisedProcess) -> int | None:
-        """Postgres's first process is a child of the one that is supervised."""
+        """Postgres's first process is a child of the one that is supervised.
+
+        Who is told to end in order is the parent, which knows how: what SIGTERM says to Postgres
+        is to wait until all its clients have gone.
+        """
         postgres = self._stack.postgres
-        is_postgres = fault.kind.part is Part.POSTGRES and postgres is not None
-        return postgres.postmaster_pid if postgres and is_postgres else process.pid
+        is_killed = fault.kind == Kind(Action.KILL, Part.POSTGRES)
+        return postgres.postmaster_pid if postgres and is_killed else process.pid
 
     async def _freeze(self, pid: int | None, lasts_s: float) -> None:
         _send(pid, signal.SIGSTOP)
