@@ -26,6 +26,7 @@ from protocol.states import Role
 from service.credentials import Credential, read_credential
 
 _LOG_IN_ID = b"log-in".ljust(16)
+FLOOD_S = 10.0
 _ASKED = 2_000
 """Summaries that a never-reading client asks for: far more than a socket holds."""
 
@@ -142,12 +143,13 @@ def slow_clients(port: int, count: int, credential: Credential) -> Iterator[Nuis
 
 @contextmanager
 def connection_flood(port: int, per_s: int) -> Iterator[Nuisance]:
-    """New connections all the time, while the block runs; each is left open."""
+    """New connections for `FLOOD_S` seconds, unless the block ends before; each is left open."""
     bad = BadClients(port)
     stop = Event()
 
     def flood() -> None:
-        while not stop.is_set():
+        end_s = time.monotonic() + FLOOD_S
+        while not stop.is_set() and time.monotonic() < end_s:
             begun_s = time.monotonic()
             for _ in range(per_s // 10):
                 bad.connect()

@@ -19,6 +19,7 @@ from service.server_figures import server_figures
 from tests.source_tree import ROOT
 from tests.test_plugins import makers
 from trigger.figures import trigger_figures
+from web.figures import web_figures
 
 DEPLOY = ROOT / "deploy"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
@@ -55,6 +56,7 @@ def samples() -> set[str]:
         *cache_figures(nothing),
         *legacy_figures(nothing, nothing),
         *trigger_figures(nothing, nothing),
+        *web_figures(nothing, nothing),
     ]
     return {f"{each.name}{end}" for each in figures for end in _SAMPLES[each.kind]} | _PROCESS
 
