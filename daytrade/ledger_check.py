@@ -25,6 +25,8 @@ from ledger.store import Store
 from protocol.fields import account_name
 
 _ACCOUNTS_AT_A_TIME = 1_000
+_EARLY_MAX = 10_000
+"""Entries of one user that may wait for one before them; more, and that one is missing."""
 
 
 async def compare_journal(store: Store, path: Path) -> AsyncIterator[Finding]:
@@ -143,10 +145,11 @@ class _History:
     :ivar contradiction: why it could not be redecided to the end, else empty.
     """
 
-    __slots__ = ("_early", "_redecider", "contradiction")
+    __slots__ = ("_early", "_expected_seq", "_redecider", "contradiction")
 
     def __init__(self, user: str) -> None:
         self._redecider = Redecider(user)
+        self._expected_seq = 1
         self._early: dict[int, Entry] = {}
         self.contradiction = ""
 
@@ -155,9 +158,16 @@ class _History:
         return self._redecider.account
 
     def take(self, entry: Entry) -> None:
+        if self.contradiction:
+            return
         self._early[entry.seq] = entry
-        while not self.contradiction and (following := self._early.pop(self.account.seq + 1, None)):
-            try:
+        try:
+            while following := self._early.pop(self._expected_seq, None):
                 self._redecider.take(following)
-            except (Contradiction, AssertionError) as contradiction:
-                self.contradiction = str(contradiction)
+                self._expected_seq += 1
+        except (Contradiction, AssertionError) as contradiction:
+            self.contradiction = str(contradiction)
+        if len(self._early) > _EARLY_MAX:
+            self.contradiction = f"entry {self._expected_seq} is missing"
+        if self.contradiction:
+            self._early.clear()

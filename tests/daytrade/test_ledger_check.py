@@ -1,40 +1,67 @@
-"""Decisions made again give the ledger's accounts, and nobody is missed who has none."""
+"""Every account is decided again from the log, and what does not come out the same is found."""
+
+from random import Random
+
+import pytest
 
 from audit.findings import Finding
 from daytrade.ledger_check import AccountCheck
-from ledger import rules
 from ledger.account import Account
-from ledger.entry import Entry
-from protocol.messages import Add, Command, DumpLog
-from tests.audit.journal import START_MS
+from ledger.entry import Cause, Entry
+from tests.audit.journal import Journal, Step, journal
+
+ANN = "ann"
 
 
 def findings(entries: list[Entry], accounts: dict[str, Account]) -> list[Finding]:
-    """What the accounts have otherwise than these decisions make of them."""
+    """What is wrong with accounts, by the entries of a log."""
     check = AccountCheck()
     for entry in entries:
         check.take(entry)
     return list(check.findings(accounts))
 
 
-def decided(account: Account, command: Command) -> Entry:
-    """The entry of a command of this account."""
-    number = account.seq + 1
-    entry = rules.decide(account, command, number.to_bytes(16, "big"), START_MS, None)
-    assert entry is not None
-    return entry
+def two_that_lapse_at_once() -> Journal:
+    """A user with two pending orders, which lapse at the same moment, and a command after that."""
+    made = Journal()
+    for pause_ms, command, amount_cents in (
+        (0, "ADD", 20_000),
+        (0, "BUY", 5_000),
+        (0, "BUY", 5_000),
+        (61_000, "ADD", 100),
+        (0, "ADD", 100),
+    ):
+        made.take(Step(pause_ms, ANN, command, "A", amount_cents))
+    assert [entry.cause for entry in made.entries].count(Cause.LAPSE) == 2
+    return made
 
 
-def test_the_ledgers_own_account_is_found_true_and_a_false_one_named() -> None:
-    account = Account("ann")
-    entries = [decided(account, Add("ann", 1, 500))]
-    assert findings(entries, {"ann": account}) == []
-    account.cash_cents += 1
-    [finding] = findings(entries, {"ann": account})
-    assert (finding.where, "cash_cents" in finding.what) == ("ann", True)
+def test_two_orders_that_lapse_at_once_are_no_contradiction() -> None:
+    made = two_that_lapse_at_once()
+    assert findings(made.entries, made.accounts) == []
 
 
-def test_a_log_of_everybodys_is_about_no_account_and_misses_none() -> None:
-    """The walk through the ledger's accounts does not come by the empty name."""
-    entries = [decided(Account(""), DumpLog("", 1, "./testLOG"))]
-    assert findings(entries, {}) == []
+@pytest.mark.parametrize("seed", range(10))
+def test_entries_may_come_somewhat_out_of_order(seed: int) -> None:
+    made = journal(seed, 400)
+    entries = list(made.entries)
+    random = Random(seed)
+    for _ in range(100):
+        place = random.randrange(len(entries) - 5)
+        entries[place : place + 5] = entries[place : place + 5][::-1]
+    assert findings(entries, made.accounts) == []
+
+
+def test_an_entry_that_is_missing_is_found_and_what_follows_is_not_kept() -> None:
+    made = journal(3, 400)
+    place = next(n for n, entry in enumerate(made.entries) if (entry.user, entry.seq) == (ANN, 7))
+    (found,) = findings(made.entries[:place] + made.entries[place + 1 :], made.accounts)
+    assert found.where == ANN
+
+
+def test_an_account_that_nobody_decided_anything_about_is_found() -> None:
+    made = journal(3, 50)
+    stranger = Account("eve")
+    stranger.cash_cents = 5
+    (found,) = findings(made.entries, {**made.accounts, "eve": stranger})
+    assert (found.where, found.what) == ("eve", "cash_cents")
