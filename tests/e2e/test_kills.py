@@ -155,20 +155,20 @@ def test_whatever_hangs_is_replaced(fragile_stack: RunningStack) -> None:
     wait_until(are_replaced, "another one is in the place of each")
 
 
-def test_what_stood_still_for_a_moment_goes_on_and_has_told_where(
+def test_what_stood_still_for_a_moment_goes_on_and_tells_for_how_long(
     fragile_stack: RunningStack,
 ) -> None:
+    """Frozen whole, it may go on before the timer that would tell the stack."""
     stack = fragile_stack
     wait_until(lambda: is_ready(stack, "node-2"), "it is there again")
     pid = pid_of(stack.data, "--name", "node-2")
     assert pid is not None
     log = stack.data / "logs" / "node-2.log"
-    told_before = log.read_text().count("Timeout (0:00:01)!")
+    told_before = log.read_text().count("stood still for")
     os.kill(pid, signal.SIGSTOP)
     time.sleep(2.0)
     os.kill(pid, signal.SIGCONT)
-    wait_until(lambda: log.read_text().count("Timeout (0:00:01)!") > told_before, "the stack")
-    wait_until(lambda: "stood still for" in log.read_text(), "how long it stood still")
+    wait_until(lambda: log.read_text().count("stood still for") > told_before, "how long")
     assert pid_of(stack.data, "--name", "node-2") == pid
 
 
