@@ -5,6 +5,7 @@ is in the journal.
 """
 
 from collections.abc import Iterable
+from itertools import islice
 
 
 class RecentEntries:
@@ -17,7 +18,7 @@ class RecentEntries:
     __slots__ = ("_bytes_max", "_entries", "_first_number", "held_bytes", "last_number")
 
     def __init__(self, bytes_max: int) -> None:
-        self._entries: dict[int, bytes] = {}
+        self._entries: list[bytes] = []
         self._first_number = 1
         self._bytes_max = bytes_max
         self.last_number = 0
@@ -32,17 +33,23 @@ class RecentEntries:
         if first_number > self.last_number + 1:
             self.forget(self.last_number)
             self._first_number = first_number
-        self._entries.update(enumerate(entries, first_number))
+        self._entries += entries
         self.last_number = first_number + len(entries) - 1
         self.held_bytes += sum(map(len, entries))
-        while self.held_bytes > self._bytes_max:
-            self.forget(self._first_number)
+        bytes_over = self.held_bytes - self._bytes_max
+        count_over = 0
+        while bytes_over > 0:
+            bytes_over -= len(self._entries[count_over])
+            count_over += 1
+        self.forget(self._first_number + count_over - 1)
 
     def forget(self, number: int) -> None:
         """Let go of everything up to this number."""
-        while self._first_number <= min(number, self.last_number):
-            self.held_bytes -= len(self._entries.pop(self._first_number))
-            self._first_number += 1
+        count = min(number, self.last_number) - self._first_number + 1
+        if count > 0:
+            self.held_bytes -= sum(map(len, self._entries[:count]))
+            del self._entries[:count]
+            self._first_number += count
 
     def after(self, number: int, bytes_max: int) -> list[bytes]:
         """The entries that follow `number`, up to so many bytes but at least one; empty where the
@@ -50,8 +57,7 @@ class RecentEntries:
         """
         if number + 1 < self._first_number:
             return []
-        following = range(number + 1, self.last_number + 1)
-        return leading((self._entries[held] for held in following), bytes_max)
+        return leading(islice(self._entries, number + 1 - self._first_number, None), bytes_max)
 
 
 def leading(entries: Iterable[bytes], bytes_max: int) -> list[bytes]:

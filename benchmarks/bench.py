@@ -58,6 +58,7 @@ class BenchPlan(Struct, frozen=True):
     clients: int = 1
     seed: int = 1
     symbols: int | None = None
+    lanes: int = 2
     verify: bool = True
 
     @property
@@ -220,7 +221,7 @@ class _LagWatch:
 async def run_bench(reactor: Any, plan: BenchPlan, tell: Tell) -> BenchReport:
     """Start a throwaway stack, measure, stop it, and check what it wrote."""
     with TemporaryDataDirectory() as directory:
-        settings = StackSettings(nodes=plan.nodes, legacy_delay="none")
+        settings = StackSettings(nodes=plan.nodes, legacy_delay="none", lanes=plan.lanes)
         stack = LocalStack(reactor, directory, settings, tell_exit)
         try:
             await stack.start()

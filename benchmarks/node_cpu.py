@@ -81,7 +81,9 @@ class _Prices:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def fetch(self, symbol: str, user: str, transaction_num: int = 1) -> Deferred[Quote]:
+    def fetch(
+        self, symbol: str, user: str, transaction_num: int = 1, *, ahead: bool = False
+    ) -> Deferred[Quote]:
         quoted_ms = _START_MS + int(self._clock.seconds() * 1000)
         return succeed(Quote(symbol, 2_000 + hash(symbol) % 9_000, quoted_ms, "key=", user))
 

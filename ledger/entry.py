@@ -6,6 +6,7 @@ message to the audit log.
 """
 
 import hashlib
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
@@ -14,6 +15,7 @@ from msgspec import Struct
 
 from protocol.errors import Code
 from protocol.messages import (
+    COMMANDS,
     KINDS,
     Add,
     AmountCommand,
@@ -118,12 +120,27 @@ encode_entry = msgspec.msgpack.Encoder().encode
 decode_entry = msgspec.msgpack.Decoder(Entry).decode
 
 
-def arguments_of(command: Command) -> tuple[str, int, str]:
+Arguments = tuple[str, int, str]
+
+
+def arguments_of(command: Command) -> Arguments:
     """The symbol, the amount in cents and the file name of a command, empty where it has none."""
-    symbol = command.symbol if isinstance(command, SymbolCommand) else ""
-    amount_cents = command.amount_cents if isinstance(command, AmountCommand | Add) else 0
-    filename = command.filename if isinstance(command, DumpLog) else ""
-    return symbol, amount_cents, filename
+    return _ARGUMENTS[type(command)](command)
+
+
+def _read_arguments(cls: type[Command]) -> Callable[[Any], Arguments]:
+    if issubclass(cls, AmountCommand):
+        return lambda command: (command.symbol, command.amount_cents, "")
+    if issubclass(cls, SymbolCommand):
+        return lambda command: (command.symbol, 0, "")
+    if issubclass(cls, Add):
+        return lambda command: ("", command.amount_cents, "")
+    if issubclass(cls, DumpLog):
+        return lambda command: ("", 0, command.filename)
+    return lambda _command: ("", 0, "")
+
+
+_ARGUMENTS = {cls: _read_arguments(cls) for cls in COMMANDS.values()}
 
 
 def is_same_command(entry: Entry, command: Command) -> bool:

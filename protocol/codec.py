@@ -6,6 +6,7 @@ version: a shorter body from an older peer gets the defaults, and what a newer p
 over.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,15 +14,13 @@ import msgspec
 from protocol.errors import Code, RemoteProtocolError
 from protocol.messages import KINDS, Message
 
-_encode = msgspec.msgpack.Encoder().encode
 _decoders: dict[int, Any] = {
     kind: msgspec.msgpack.Decoder(cls).decode for kind, cls in KINDS.items()
 }
 
 
-def encode_body(message: Message) -> bytes:
-    """Encode the fields of `message`."""
-    return _encode(message)
+encode_body: Callable[[Message], bytes] = msgspec.msgpack.Encoder().encode
+"""Encode the fields of a message."""
 
 
 def decode_body(kind: int, body: bytes | memoryview) -> Message:

@@ -12,7 +12,7 @@ from protocol.errors import Code, LocalProtocolError, RemoteProtocolError
 from protocol.fields import NO_ID
 from protocol.framing import FRAME_BYTES_MAX, WAY_IN_BYTES_MAX, FrameReader, encode_frame
 from protocol.messages import PROTOCOL_VERSION, Error, Hello, Message, Welcome
-from protocol.states import REFUSED_WHILE_DRAINING, REQUESTS, Role, State, next_state
+from protocol.states import REFUSED_WHILE_DRAINING, REPLIES, REQUESTS, Role, State, next_state
 
 
 class Unreadable(Struct, frozen=True, gc=False):
@@ -32,7 +32,15 @@ class Connection:
     :ivar state: how far the connection has come.
     """
 
-    __slots__ = ("_frame_bytes_max", "_peer", "_reader", "_role", "state")
+    __slots__ = (
+        "_frame_bytes_max",
+        "_hears",
+        "_peer",
+        "_reader",
+        "_role",
+        "_says",
+        "state",
+    )
 
     def __init__(self, role: Role, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
         self._role = role
@@ -41,6 +49,9 @@ class Connection:
         limit = min(WAY_IN_BYTES_MAX, frame_bytes_max) if role is Role.SERVER else frame_bytes_max
         self._frame_bytes_max = frame_bytes_max
         self._reader = FrameReader(limit)
+        # Once logged in, these change nothing, and so need no look at the table of states.
+        is_server = role is Role.SERVER
+        self._says, self._hears = (REPLIES, REQUESTS) if is_server else (REQUESTS, REPLIES)
         self.state = State.AWAITS_HELLO
 
     @property
@@ -58,6 +69,8 @@ class Connection:
 
         Raises `LocalProtocolError` when the state forbids the message or no frame can hold it.
         """
+        if self.state is State.OPEN and type(message) in self._says:
+            return encode_frame(message.KIND, request_id, encode_body(message))
         state = next_state(self.state, self._role, type(message))
         if state is None and not self._is_farewell(message, request_id, self._role):
             name = type(message).__name__
@@ -88,6 +101,8 @@ class Connection:
             message = decode_body(kind, body)
         except RemoteProtocolError as error:
             return self._unreadable_or_raise(request_id, error)
+        if self.state is State.OPEN and type(message) in self._hears and request_id != NO_ID:
+            return message
         state = next_state(self.state, self._peer, type(message))
         if state is None:
             if self._is_farewell(message, request_id, self._peer):

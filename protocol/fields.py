@@ -6,6 +6,7 @@ broken connection.
 """
 
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Meta
@@ -35,6 +36,9 @@ from a command by itself; no UUID has them set, and no client may.
 NO_ID = bytes(ID_BYTES)
 """The id of messages that answer nothing: hello, heartbeat, drain."""
 
+_NAMES_KEPT = 20_000
+"""Names that were judged already: the same ones come again and again."""
+
 _USER = re.compile(r"[A-Za-z0-9_.@-]{1,64}", re.ASCII)
 _SYMBOL = re.compile(r"[A-Za-z]{1,3}", re.ASCII)
 
@@ -44,6 +48,7 @@ def is_reserved_id(command_id: bytes) -> bool:
     return command_id[8] & RESERVED_BITS == RESERVED_BITS
 
 
+@lru_cache(_NAMES_KEPT)
 def is_user(text: str) -> bool:
     """Tell whether `text` can name a user (SPEC section 1)."""
     return _USER.fullmatch(text) is not None
@@ -54,6 +59,7 @@ def account_name(user: str) -> str:
     return user if is_user(user) else ""
 
 
+@lru_cache(_NAMES_KEPT)
 def is_symbol(text: str) -> bool:
     """Tell whether `text` can name a stock, in either case (SPEC section 1)."""
     return _SYMBOL.fullmatch(text) is not None
