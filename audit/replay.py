@@ -72,9 +72,14 @@ def replay_entries(entries: Iterable[Entry]) -> dict[str, Balance]:
     return balances
 
 
-def replay_records(records: Iterable[Record]) -> dict[str, Money]:
-    """The money of each user after these records; `KeyError` or `TradeError` for what are none."""
-    money: dict[str, Money] = {}
+def replay_records(
+    records: Iterable[Record], money: dict[str, Money] | None = None
+) -> dict[str, Money]:
+    """The money of each user after these records, or after those that led to `money` and these.
+
+    Raises `KeyError` or `TradeError` for what are no records.
+    """
+    money = {} if money is None else money
     for record in records:
         if record.kind is RecordKind.ACCOUNT_TRANSACTION:
             told = dict(record.fields)

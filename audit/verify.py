@@ -130,10 +130,21 @@ def verify_entries(
 
 def verify_dump(source: IO[bytes] | str, ledger: Mapping[str, Money]) -> list[Finding]:
     """Check the XML of a whole log: valid by the schema, and its money that of the ledger."""
-    try:
-        logged = replay_records(read_records(source, load_schema()))
-    except (InvalidLog, TradeError, KeyError) as error:
-        return [Finding(FindingKind.INVALID_XML, "the dump", str(error))]
+    return verify_dumps([source], ledger)
+
+
+def verify_dumps(sources: Iterable[IO[bytes] | str], ledger: Mapping[str, Money]) -> list[Finding]:
+    """Check a log that comes as several documents, one after the other, like a single one.
+
+    A validator of a document keeps something of each record until the document ends.
+    """
+    schema = load_schema()
+    logged: dict[str, Money] = {}
+    for source in sources:
+        try:
+            replay_records(read_records(source, schema), logged)
+        except (InvalidLog, TradeError, KeyError) as error:
+            return [Finding(FindingKind.INVALID_XML, "the dump", str(error))]
     return [
         _wrong_money(user, logged.get(user, Money()), ledger.get(user, Money()))
         for user in sorted(logged.keys() | ledger.keys())

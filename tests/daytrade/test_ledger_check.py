@@ -1,11 +1,15 @@
 """Every account is decided again from the log, and what does not come out the same is found."""
 
+from pathlib import Path
 from random import Random
 
 import pytest
 
-from audit.findings import Finding
-from daytrade.ledger_check import AccountCheck
+from audit.database import Addition, Database
+from audit.findings import Finding, FindingKind
+from audit.records import records_of
+from daytrade import ledger_check
+from daytrade.ledger_check import AccountCheck, check_against_ledger
 from ledger.account import Account
 from ledger.entry import Cause, Entry
 from tests.audit.journal import Journal, Step, journal
@@ -65,3 +69,25 @@ def test_an_account_that_nobody_decided_anything_about_is_found() -> None:
     stranger.cash_cents = 5
     (found,) = findings(made.entries, {**made.accounts, "eve": stranger})
     assert (found.where, found.what) == ("eve", "cash_cents")
+
+
+@pytest.mark.parametrize("entries_of_a_part", [1, 7, 1_000_000])
+def test_the_log_is_checked_in_parts_as_it_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entries_of_a_part: int
+) -> None:
+    monkeypatch.setattr(ledger_check, "_PART_ENTRIES", entries_of_a_part)
+    made = journal(4, 120)
+    database = Database(tmp_path / "audit.sqlite")
+    database.add([Addition("node-1/0", 1, made.encoded)])
+    database.close()
+    positions = {"node-1/0": len(made.entries)}
+    found, records = check_against_ledger(tmp_path / "audit.sqlite", positions, made.accounts)
+    assert found == []
+    assert records == sum(
+        len(records_of(each.entry, "node-1", each.bears_hit)) for each in made.stored()
+    )
+    made.accounts[ANN].cash_cents += 1
+    found, _ = check_against_ledger(tmp_path / "audit.sqlite", positions, made.accounts)
+    kinds = [finding.kind for finding in found]
+    assert kinds.count(FindingKind.WRONG_MONEY) == 2
+    assert kinds.count(FindingKind.WRONG_ACCOUNT) == 1
