@@ -15,7 +15,6 @@ from audit.records import HIT_STREAM
 from ledger.entry import encode_entry, hit_entry
 from protocol.quote import Quote
 from service.credentials import Credential
-from service.time import SteadyClock
 
 HITS_MAX = 200_000
 """Hits that may wait for the daemon: at the legacy server's utmost rate, those of three minutes."""
@@ -24,7 +23,7 @@ HITS_MAX = 200_000
 class HitRecorder(OutboxShipper):
     """Ships hits in a stream of its own.
 
-    :param wall_ms: Unix ms now; read once, to name the stream and to set the clock.
+    :param wall_ms: Unix ms now, to name the stream and to set the clock.
     """
 
     log = Logger()
@@ -38,9 +37,8 @@ class HitRecorder(OutboxShipper):
         wall_ms: Callable[[], int],
         random: Callable[[], float],
     ) -> None:
-        self._steady = SteadyClock(clock, wall_ms())
         stream = f"{name}{HIT_STREAM}{wall_ms()}"
-        super().__init__(clock, endpoint, credential, stream, random, HITS_MAX)
+        super().__init__(clock, endpoint, credential, stream, wall_ms, random, HITS_MAX)
 
     def record(self, quote: Quote, transaction_num: int) -> None:
         """Ship one answered hit; kept here until the daemon has it."""

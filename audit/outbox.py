@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from audit.shipper import AppendMaker, Shipper
 from protocol.messages import Append
 from service.credentials import Credential
+from service.time import SteadyClock
 
 
 class Outbox:
@@ -73,11 +74,17 @@ class OutboxShipper:
         endpoint: IStreamClientEndpoint,
         credential: Credential,
         stream: str,
+        wall_ms: Callable[[], int],
         random: Callable[[], float],
         entries_max: int,
         append: AppendMaker = Append,
     ) -> None:
-        """Ship `stream`; never more than `entries_max` entries of it wait."""
+        """Ship `stream`; never more than `entries_max` entries of it wait.
+
+        :param wall_ms: Unix ms now, read at the start for all that follows.
+        """
+        self._wall_ms = wall_ms
+        self._steady = SteadyClock(clock, wall_ms())
         self._clock = clock
         self._entries_max = entries_max
         self._outbox = Outbox(self._begin_anew_soon)
@@ -89,6 +96,8 @@ class OutboxShipper:
 
     def start(self) -> None:
         """Begin to ship."""
+        # Until the reactor runs, its clock may still be exchanged for the monotonic one.
+        self._steady.set(self._wall_ms())
         self.shipper.advance_to(0)
         self.shipper.start()
 

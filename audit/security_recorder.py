@@ -23,7 +23,6 @@ from audit.security import (
 )
 from protocol.messages import AppendSecurity
 from service.credentials import Credential
-from service.time import SteadyClock
 
 EVENTS_MAX = 10_000
 """Events that may wait for the daemon."""
@@ -33,7 +32,7 @@ class SecurityRecorder(OutboxShipper):
     """Ships the security events of one process in a stream of its own, in order, each once.
 
     :param name: the service's name, which each event bears.
-    :param wall_ms: Unix ms now; read once, to name the stream and to set the clock.
+    :param wall_ms: Unix ms now, to name the stream and to set the clock.
     :ivar dropped: events for which there was no room, not reported yet.
     """
 
@@ -49,11 +48,12 @@ class SecurityRecorder(OutboxShipper):
         random: Callable[[], float],
         events_max: int = EVENTS_MAX,
     ) -> None:
-        self._steady = SteadyClock(clock, wall_ms())
         self._name = name
         self.dropped = 0
         stream = f"{name}{SECURITY_STREAM}{wall_ms()}"
-        super().__init__(clock, endpoint, credential, stream, random, events_max, AppendSecurity)
+        super().__init__(
+            clock, endpoint, credential, stream, wall_ms, random, events_max, AppendSecurity
+        )
 
     def record(
         self,

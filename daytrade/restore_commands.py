@@ -1,6 +1,7 @@
 """`daytrade backup` and `restore`: a stack's ledger kept, and brought back to any command."""
 
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -56,11 +57,13 @@ def restore(data: Path, target: str) -> None:
         wanted = Target.parse(target)
     except ValueError:
         raise click.BadParameter(f"{target} is no command id, no time and not `latest`") from None
+    begun_s = time.monotonic()
     try:
         with DataDirectory(data) as directory:
             restored = Restore(directory, wanted, wall_ms).run()
     except StackError as error:
         raise click.ClickException(str(error)) from None
+    click.echo(f"brought back in {time.monotonic() - begun_s:.1f} s, now verifying:")
     for stream, number in sorted(restored.positions.items()):
         click.echo(f"{stream}: up to entry {number}")
     click.echo(

@@ -87,6 +87,14 @@ class TestRecording(RecorderTests):
             )
         ]
 
+    def test_its_clock_is_set_at_the_start_whatever_the_reactors_was_before(self) -> None:
+        recorder = self.new_recorder(START_MS)
+        self.clock.rightNow += 1e9
+        recorder.start()
+        recorder.record("ann", "log in", Outcome.DONE)
+        settle(self.clock)
+        assert [event.at_ms for event in self.stored()] == [START_MS]
+
     def test_text_that_would_forge_a_line_is_stored_escaped_and_cut(self) -> None:
         self.record("ann\n2023-11-14 node-1 actor=bob", "x" * 1000)
         escaped, cut = self.actors()
