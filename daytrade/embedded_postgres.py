@@ -49,6 +49,9 @@ _SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+if sys.platform == "linux":
+    # After a crash, flush the file system as a whole instead of file by file: seconds sooner back.
+    _SETTINGS = {**_SETTINGS, "recovery_init_sync_method": "syncfs"}
 
 
 class EmbeddedPostgres:
