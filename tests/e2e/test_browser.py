@@ -158,7 +158,7 @@ def test_without_scripts_everything_works_by_pages(stack: RunningStack, ann: Per
         ann.open("/")
         ann.fill(ticket_symbol="NOS", ticket_amount="55")
         ann.click("#ticket form button.main")
-        assert ann.path == "/ticket"
+        ann.until(lambda: ann.path == "/ticket", "the ticket")
         for button in ("#place", "#commit-buy"):
             before = ann.driver.current_url
             ann.click(button)
