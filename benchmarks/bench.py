@@ -58,7 +58,7 @@ class BenchPlan(Struct, frozen=True):
     clients: int = 1
     seed: int = 1
     symbols: int | None = None
-    lanes: int = 2
+    lanes: int = 1
     verify: bool = True
 
     @property

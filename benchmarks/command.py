@@ -34,7 +34,7 @@ EXIT_BUSY = 3
 @click.option("--pgbench-seconds", type=click.FloatRange(1), default=10.0, show_default=True)
 @click.option("--warm-up", type=click.FloatRange(0), default=5.0, show_default=True)
 @click.option("--clients", type=click.IntRange(1, 16), default=1, show_default=True)
-@click.option("--lanes", type=click.IntRange(1, 16), default=2, show_default=True)
+@click.option("--lanes", type=click.IntRange(1, 16), default=1, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--symbols", type=click.IntRange(1), help="Stocks; else as many as the course's.")
 @click.option("--json", "json_file", type=click.File("w"), help="Write figures as JSON.")

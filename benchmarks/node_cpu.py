@@ -45,6 +45,9 @@ class _NoStore:
     async def now_ms(self) -> int:
         return _START_MS
 
+    async def positions(self) -> dict[str, object]:
+        return {}
+
     async def open_stream(self, name: str) -> Stream:
         return Stream(name, 1, 1, 0, 0)
 

@@ -53,7 +53,7 @@ class NodeAssembly:
         credential: Credential,
         make_shipper: Callable[[str], Shipper],
         on_fenced: Callable[[], None],
-        lanes: int = 2,
+        lanes: int = 1,
         *,
         price_margin_s: float = 0.0,
         ahead: AheadPolicy | None = None,
@@ -89,6 +89,8 @@ class NodeAssembly:
         self.shippers = [make_shipper(stream) for stream in streams]
         for stream, shipper in zip(streams, self.shippers, strict=True):
             self.desk.lanes.append(self._lane(stream, shipper))
+        self._name = name
+        self._make_shipper = make_shipper
 
     def _lane(self, stream: str, shipper: Shipper) -> Lane:
         return Lane(
@@ -101,6 +103,15 @@ class NodeAssembly:
             self._fenced,
             self.desk.run,
         )
+
+    async def _take_up_old_streams(self) -> None:
+        """Ship what lanes have left that this node had once and has no more."""
+        streams = {lane.name for lane in self.desk.lanes}
+        for stream, position in (await self._store.positions()).items():
+            if stream.startswith(f"{self._name}/") and stream not in streams:
+                shipper = self._make_shipper(stream)
+                shipper.advance_to(position.last_number)
+                self.shippers.append(shipper)
 
     def _fenced(self) -> None:
         self.service.is_well = False
@@ -134,6 +145,7 @@ class NodeAssembly:
         for lane in self.desk.lanes:
             stream = await lane.open()
             self.steady.not_before(stream.last_ms)
+        await self._take_up_old_streams()
 
     async def drain(self) -> None:
         """Wait until every command that was taken is answered."""

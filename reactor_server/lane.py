@@ -29,7 +29,7 @@ from reactor_server.batch import Batch
 from reactor_server.figures import LaneFigures
 from reactor_server.seat import Seat, Ticket
 
-ENTRIES_MAX = 1_000
+ENTRIES_MAX = 300
 """A batch takes no more decisions than this: those that must wait are taken while it is written."""
 
 REOPEN_S = 0.5

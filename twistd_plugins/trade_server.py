@@ -45,7 +45,7 @@ class Options(DaemonOptions):
         ["legacy", None, "tcp:127.0.0.1:12300", "Endpoint of the legacy quote server."],
         ["audit", "a", "tcp:127.0.0.1:12200", "Endpoint of the audit daemon."],
         ["credential", "c", None, "File with the name and password for the audit daemon."],
-        ["lanes", None, 2, "Batches that may be on their way to Postgres side by side.", LANES],
+        ["lanes", None, 1, "Batches that may be on their way to Postgres side by side.", LANES],
     ]
 
     def postOptions(self) -> None:

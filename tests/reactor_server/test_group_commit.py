@@ -8,6 +8,7 @@ from reactor_server.lane import ENTRIES_MAX
 from tests.reactor_server.customer import Customer
 from tests.reactor_server.house import House, Node
 from tests.reactor_server.unsteady_store import Fate
+from tests.service.links import outcome_of
 
 LANES = 2
 
@@ -201,3 +202,15 @@ def test_a_request_that_is_no_command_is_answered_so(house: House) -> None:
     ((answered_id, error),) = node.customer.answers
     assert isinstance(error, Error)
     assert (answered_id, error.code) == (b"r".ljust(16), Code.UNKNOWN_KIND)
+
+
+class TestLanesThatAreNoMore:
+    def test_what_they_have_left_is_shipped_by_the_node_that_had_them(self, house: House) -> None:
+        first = house.node(lanes=2)
+        for user in users_of_both_lanes():
+            first.ask("ADD", user, 100)
+        again = Node(house, first.name, lanes=1)
+        assert outcome_of(again.assembly.start()) == [None]
+        assert again.shipped.keys() == {f"{first.name}/0", f"{first.name}/1"}
+        assert again.shipped[f"{first.name}/1"].entries == [None]
+        assert again.shipped[f"{first.name}/1"].is_started
