@@ -75,7 +75,7 @@ def bench(
 
 async def _bench(reactor: Any, plan: BenchPlan, json_file: Any, anyhow: bool) -> int:
     report = await run_bench(reactor, plan, lambda line: click.echo(line, err=True))
-    print_report(report, Console(width=200 if json_file is None else None))
+    print_report(report, Console())
     if json_file is not None:
         json.dump(to_json(report), json_file, indent=2)
         json_file.write("\n")

@@ -19,6 +19,18 @@ FOREIGN_SHARE_MAX = 0.10
 Json = dict[str, object]
 
 
+_HEADINGS = (
+    *("load", "n", "x pgb", "range", "p50 ms", "p99 ms", "turns"),
+    *("node", "pg", "log", "lag"),
+)
+_LEGEND = """\
+load: users x outstanding commands of each, @ the share of the closed loop's
+rate in an open one; n: nodes. x pgb: commands/s as a multiple of pgbench's
+transactions/s, median and range of the rounds. turns: p99 in units of users
+x outstanding / rate. node, pg, log: processor time of the nodes, Postgres and
+the audit daemon, us a command. lag: entries the daemon was behind at most."""
+
+
 def busy_rounds(results: Sequence[LoadResult]) -> int:
     """How many rounds were played while others had too much of the machine."""
     return sum(
@@ -28,19 +40,13 @@ def busy_rounds(results: Sequence[LoadResult]) -> int:
 
 def print_report(report: BenchReport, console: Console) -> None:
     """Print one table with a row for each load: medians, and the spread of the rate."""
-    table = Table(title="Commands per second, with a transaction of pgbench as the unit")
-    table.add_column("load")
-    for heading in ("x pgbench", "least - most", "p50 ms", "p99 ms", "p99 in turns"):
-        table.add_column(heading, justify="right")
-    for heading in ("node us", "Postgres us", "audit us", "WAL B", "lag", "others"):
-        table.add_column(heading, justify="right")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in _HEADINGS:
+        table.add_column(heading, justify="right", no_wrap=True)
     for result in report.results:
-        table.add_row(result.load.name, *_cells(result))
+        table.add_row(*_cells(result))
     console.print(table)
-    console.print(
-        "p99 in turns: p99 / (users x outstanding / rate). us: processor time per command. "
-        "lag: entries that the audit daemon was behind at most. others: of the machine."
-    )
+    console.print(_LEGEND, highlight=False)
     for result in report.results:
         failed = sum(each.failed for each in result.rounds)
         if failed:
@@ -57,18 +63,20 @@ def _cells(result: LoadResult) -> list[str]:
     def mean(figure: str) -> str:
         return f"{result.spread(lambda each: each.cpu_us[figure]).median:.1f}"
 
+    load = result.load
+    loop = "" if load.rate_share is None else f"@{load.rate_share:.0%}"
     return [
+        f"{load.users}x{load.outstanding}" + loop,
+        f"{load.nodes}",
         f"{times.median:.1f}",
-        f"{times.min:.1f} - {times.max:.1f}",
+        f"{times.min:.1f}-{times.max:.1f}",
         f"{result.spread(lambda each: each.latency_ms['p50']).median:.1f}",
         f"{result.spread(lambda each: each.latency_ms['p99']).median:.1f}",
         f"{result.p99_in_turns.median:.1f}",
         f"{result.server_cpu_us.median:.1f}",
         mean("postgres"),
         mean("audit"),
-        f"{result.spread(lambda each: each.wal_bytes_per_command).median:.0f}",
         f"{max(each.audit_lag_entries for each in result.rounds):,}",
-        f"{max(each.foreign_share for each in result.rounds):.0%}",
     ]
 
 
