@@ -6,8 +6,8 @@ Pure; used by the checks after a run (SPEC section 1, "Quotes").
 from collections import defaultdict
 from collections.abc import Iterable
 
+from ledger.account import TriggerName
 from ledger.entry import Cause, Entry
-from ledger.store import TriggerName
 from ledger.trigger_changes import changed_trigger
 from protocol.messages import SetBuyTrigger, SetSellTrigger
 

@@ -7,19 +7,17 @@ It keeps the same contract (`tests/ledger/store_contract.py`). Several stores ma
 import copy
 from collections.abc import Callable, Mapping, Sequence
 
-from ledger.account import Account, Side
+from ledger.account import Account, Side, TriggerName
 from ledger.entry import Entry, decode_entry
 from ledger.store import (
     AccountsAnnounced,
-    AccountWrite,
     ArmedTrigger,
     CommandKnown,
     Fenced,
     Position,
     Stream,
-    TriggerName,
 )
-from ledger.writes import in_decision_order
+from ledger.writes import AccountWrite, in_decision_order
 from protocol.authentication import Verifier
 
 

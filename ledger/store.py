@@ -9,10 +9,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from ledger.account import Account, Side
-from ledger.account import TriggerName as TriggerName
+from ledger.account import Account, Side, TriggerName
 from ledger.entry import Entry
-from ledger.writes import AccountWrite as AccountWrite
+from ledger.writes import AccountWrite
 from protocol.authentication import Verifier
 from protocol.errors import Code, TradeError
 

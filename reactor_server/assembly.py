@@ -12,7 +12,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from audit.shipper import Shipper
-from ledger.store import Store, StoreUnavailable, TriggerName
+from ledger.account import TriggerName
+from ledger.store import Store, StoreUnavailable
 from quote_proxy.ahead import AheadPolicy
 from quote_proxy.cache import QuoteCache
 from quote_proxy.source import PriceFeed, QuoteSource

@@ -13,9 +13,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ledger.account import TriggerName
 from ledger.entry import Entry, is_same_command, reply_of
 from ledger.rules import PRICED, decide, lapse
-from ledger.store import Store, StoreUnavailable, TriggerName
+from ledger.store import Store, StoreUnavailable
 from protocol.errors import Code
 from protocol.fields import account_name
 from protocol.messages import Command, DisplaySummary, DumpLog, Error, SymbolCommand

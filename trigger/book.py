@@ -7,8 +7,8 @@ that a new price, and a question for the oldest, cost what fires, not what waits
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 
-from ledger.account import Side
-from ledger.store import ArmedTrigger, TriggerName
+from ledger.account import Side, TriggerName
+from ledger.store import ArmedTrigger
 
 _Row = tuple[int, str]
 """Price in cents, user."""

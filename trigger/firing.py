@@ -10,10 +10,10 @@ from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from audit.shipper import Shipping
-from ledger.account import Account
+from ledger.account import Account, TriggerName
 from ledger.entry import Cause, Entry, decode_entry
 from ledger.rules import fire, lapse
-from ledger.store import OutcomeUnknown, Store, StoreUnavailable, Stream, TriggerName
+from ledger.store import OutcomeUnknown, Store, StoreUnavailable, Stream
 from protocol.quote import Quote
 from service.time import SteadyClock
 

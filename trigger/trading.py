@@ -15,14 +15,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from audit.shipper import Shipping
-from ledger.store import (
-    ArmedTrigger,
-    Fenced,
-    OutcomeUnknown,
-    Store,
-    StoreUnavailable,
-    TriggerName,
-)
+from ledger.account import TriggerName
+from ledger.store import ArmedTrigger, Fenced, OutcomeUnknown, Store, StoreUnavailable
 from protocol.messages import Health
 from protocol.quote import Quote
 from quote_proxy.cache import QuoteCache

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 
-from ledger.account import Side
+from ledger.account import Side, TriggerName
 from ledger.postgres.session import Pool, Session
-from ledger.store import AccountsAnnounced, TriggerName
+from ledger.store import AccountsAnnounced
 
 _ARMED_CHANNEL = "armed"
 _ACCOUNT_CHANNEL = "account"

@@ -7,7 +7,7 @@ import psycopg2
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from ledger.account import Account, Side
+from ledger.account import Account, Side, TriggerName
 from ledger.entry import Entry, decode_entry
 from ledger.postgres.announcements import Announcements
 from ledger.postgres.rows import (
@@ -27,7 +27,6 @@ from ledger.postgres.statements import (
 )
 from ledger.store import (
     AccountsAnnounced,
-    AccountWrite,
     ArmedTrigger,
     CommandKnown,
     Fenced,
@@ -35,9 +34,8 @@ from ledger.store import (
     Position,
     StoreUnavailable,
     Stream,
-    TriggerName,
 )
-from ledger.writes import in_decision_order
+from ledger.writes import AccountWrite, in_decision_order
 from protocol.authentication import Verifier
 
 _FENCED = "DT001"

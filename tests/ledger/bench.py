@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 
-from ledger.store import Store, TriggerName
+from ledger.account import TriggerName
+from ledger.store import Store
 
 
 class Bench(Protocol):

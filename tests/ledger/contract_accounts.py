@@ -3,7 +3,7 @@
 import string
 
 from ledger.account import Account, Side
-from ledger.store import AccountWrite
+from ledger.writes import AccountWrite
 from protocol.authentication import AccessRole, Verifier
 from protocol.errors import Code
 from protocol.messages import Buy

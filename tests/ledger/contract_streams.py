@@ -1,6 +1,7 @@
 """Store contract: a stream has one writer, and its entries are numbered in order without gaps."""
 
-from ledger.store import AccountWrite, Fenced, Position
+from ledger.store import Fenced, Position
+from ledger.writes import AccountWrite
 from tests.ledger.bench import Bench
 from tests.ledger.teller import START_MS, Teller, entries_in, entries_of, state_of, stored_state
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from twisted.internet.defer import Deferred
 
-from ledger.account import Side
-from ledger.store import ArmedTrigger, TriggerName
+from ledger.account import Side, TriggerName
+from ledger.store import ArmedTrigger
 from tests.ledger.bench import Bench
 from tests.ledger.teller import START_MS, Teller
 

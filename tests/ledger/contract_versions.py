@@ -1,6 +1,7 @@
 """Store contract: a write from a stale account, or under a known id, changes nothing."""
 
-from ledger.store import AccountWrite, CommandKnown
+from ledger.store import CommandKnown
+from ledger.writes import AccountWrite
 from tests.ledger.bench import Bench
 from tests.ledger.teller import Teller, entries_in, entries_of, state_of, stored_state
 

@@ -11,8 +11,9 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 
+from ledger.account import TriggerName
 from ledger.postgres.store import PostgresStore
-from ledger.store import Store, TriggerName
+from ledger.store import Store
 
 
 class PostgresBench:

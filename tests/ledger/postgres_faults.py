@@ -12,10 +12,11 @@ from psycopg2.extensions import make_dsn
 from twisted.internet.defer import Deferred
 
 from ledger import rules
-from ledger.account import Account
+from ledger.account import Account, TriggerName
 from ledger.entry import Entry
 from ledger.postgres.store import PostgresStore
-from ledger.store import AccountWrite, Fenced, OutcomeUnknown, StoreUnavailable, TriggerName
+from ledger.store import Fenced, OutcomeUnknown, StoreUnavailable
+from ledger.writes import AccountWrite
 from tests.ledger.contract_triggers import ANN_BUYS
 from tests.ledger.postgres_bench import PostgresBench
 from tests.ledger.teller import START_MS, Teller, entries_of, stored_state

@@ -11,7 +11,8 @@ from itertools import count
 from ledger import rules
 from ledger.account import Account, Side
 from ledger.entry import Entry, decode_entry
-from ledger.store import AccountWrite, Store, Stream
+from ledger.store import Store, Stream
+from ledger.writes import AccountWrite
 from protocol.messages import COMMANDS, Command
 from protocol.quote import Quote
 

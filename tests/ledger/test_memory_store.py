@@ -6,8 +6,9 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from ledger.account import TriggerName
 from ledger.memory_store import MemoryLedger, MemoryStore
-from ledger.store import Store, TriggerName
+from ledger.store import Store
 from tests.ledger.bench import ContractTest
 from tests.ledger.store_contract import CONTRACT
 

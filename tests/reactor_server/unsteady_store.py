@@ -14,13 +14,8 @@ from twisted.internet.defer import Deferred
 from ledger.account import Account
 from ledger.entry import Entry
 from ledger.memory_store import MemoryLedger, MemoryStore, copy_account
-from ledger.store import (
-    AccountWrite,
-    OutcomeUnknown,
-    Position,
-    StoreUnavailable,
-    Stream,
-)
+from ledger.store import OutcomeUnknown, Position, StoreUnavailable, Stream
+from ledger.writes import AccountWrite
 from tests.ledger.teller import entries_in
 
 

@@ -10,11 +10,11 @@ from itertools import pairwise
 from twisted.internet.task import Clock
 
 from ledger import rules
-from ledger.account import Account, Side
+from ledger.account import Account, Side, TriggerName
 from ledger.entry import Cause, Entry, decode_entry
 from ledger.memory_store import MemoryLedger, MemoryStore
-from ledger.store import AccountWrite, TriggerName
 from ledger.trigger_changes import changed_trigger
+from ledger.writes import AccountWrite
 from protocol.messages import COMMANDS
 from protocol.quote import QUOTE_TTL_MS, Quote
 from tests.quote_proxy.feed import FeedDouble

@@ -10,16 +10,10 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock, deferLater
 
-from ledger.account import Account
+from ledger.account import Account, TriggerName
 from ledger.entry import Entry
 from ledger.memory_store import MemoryLedger, MemoryStore
-from ledger.store import (
-    ArmedTrigger,
-    OutcomeUnknown,
-    StoreUnavailable,
-    Stream,
-    TriggerName,
-)
+from ledger.store import ArmedTrigger, OutcomeUnknown, StoreUnavailable, Stream
 
 T = TypeVar("T")
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.account import Side
-from ledger.store import ArmedTrigger, TriggerName
+from ledger.account import Side, TriggerName
+from ledger.store import ArmedTrigger
 from trigger.book import TriggerBook
 
 PRICES = range(1, 8)
