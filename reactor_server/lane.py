@@ -138,10 +138,11 @@ class Lane:
             self._in_flight, self._open = self._open, Batch()
             committing = Deferred.fromCoroutine(self._commit(self._in_flight))
             committing.addErrback(self._broken)
-            while self._without_room and not self.is_full:
-                seat = self._without_room.popleft()
-                seat.waits_for_room = False
-                self._on_room(seat)
+        # There is room too where what filled the batch was taken out of it again.
+        while self._without_room and not self.is_full and not self._is_closed:
+            seat = self._without_room.popleft()
+            seat.waits_for_room = False
+            self._on_room(seat)
 
     async def _commit(self, batch: Batch) -> None:
         assert self._stream is not None

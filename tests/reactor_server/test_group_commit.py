@@ -5,6 +5,7 @@ from zlib import crc32
 from protocol.errors import Code
 from protocol.messages import Error
 from reactor_server.lane import ENTRIES_MAX
+from reactor_server.loading import PATIENCE_S, RETRY_S
 from tests.reactor_server.customer import Customer
 from tests.reactor_server.house import House, Node
 from tests.reactor_server.unsteady_store import Fate
@@ -101,6 +102,29 @@ class TestBatches:
         node.store.fates = [Fate.LOST]
         house.pass_time(5)
         assert [each.receipt.seq for each in asked] == list(range(1, ENTRIES_MAX + 6))
+
+    def test_who_waits_for_room_goes_on_when_all_that_filled_the_batch_was_sent_back(
+        self, house: House
+    ) -> None:
+        node = house.node()
+        node.ask("ADD", "ann", 1)
+        node.ask("ADD", "bob", 1)
+        node.store.commits.shut()
+        node.store.fates = [Fate.UNSEEN]
+        in_flight = node.ask("ADD", "ann", 2)
+        for _ in range(ENTRIES_MAX):
+            node.send("ADD", "ann", 3)
+        waiting = node.send("ADD", "bob", 4)
+        node.store.loading.shut()
+        node.store.commits.open()
+        house.pass_time(PATIENCE_S + 1)
+        node.store.is_away = True
+        node.store.loading.open()
+        house.turn()
+        node.store.is_away = False
+        house.pass_time(RETRY_S * 2)
+        assert in_flight.receipt.seq == 2
+        assert waiting.receipt.seq == 2
 
     def test_one_is_in_flight_and_what_comes_meanwhile_is_the_next(self, house: House) -> None:
         node = house.node()
