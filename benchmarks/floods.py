@@ -45,7 +45,7 @@ class Nuisance(Struct):
 
 
 class BadClients:
-    """Connections that do no good, in a thread of their own.
+    """Connections that do no good; what becomes of them is watched in a thread of their own.
 
     :ivar met: counted all the while.
     """
@@ -55,7 +55,12 @@ class BadClients:
         self._stop = Event()
         self._watched = selectors.DefaultSelector()
         self._rests: dict[socket.socket, bytes] = {}
+        self._watch = Thread(target=self._dribble, daemon=True)
         self.met = Nuisance()
+
+    def start(self) -> None:
+        """Begin to watch, and to send a byte a second of each that has one."""
+        self._watch.start()
 
     def connect(self, rest: bytes = b"") -> socket.socket | None:
         """Open a connection; of `rest` a byte leaves each second."""
@@ -93,8 +98,7 @@ class BadClients:
         self.met.opened += 1
         self._rests[bad] = b""
 
-    def dribble(self) -> None:
-        """Send a byte of each that has one, once a second, and notice those that were ended."""
+    def _dribble(self) -> None:
         while not self._stop.wait(1.0):
             for key, _ in self._watched.select(0):
                 self._take_note(key.fileobj)  # type: ignore[arg-type]
@@ -118,8 +122,9 @@ class BadClients:
             bad.close()
 
     def close(self) -> None:
-        """End all that is left."""
+        """End all that is left; nobody may be connecting any more."""
         self._stop.set()
+        self._watch.join()
         for bad in self._rests:
             bad.close()
 
@@ -133,8 +138,7 @@ def slow_clients(port: int, count: int, credential: Credential) -> Iterator[Nuis
         bad.connect(frame if number % 2 else b"")
     for _ in range(min(10, count)):
         bad.never_read(credential)
-    dribbling = Thread(target=bad.dribble, daemon=True)
-    dribbling.start()
+    bad.start()
     try:
         yield bad.met
     finally:
@@ -152,17 +156,18 @@ def connection_flood(port: int, per_s: int) -> Iterator[Nuisance]:
         while not stop.is_set() and time.monotonic() < end_s:
             begun_s = time.monotonic()
             for _ in range(per_s // 10):
-                bad.connect()
+                if not stop.is_set():
+                    bad.connect()
             time.sleep(max(0.0, 0.1 - (time.monotonic() - begun_s)))
 
-    threads = [Thread(target=work, daemon=True) for work in (flood, bad.dribble)]
-    for thread in threads:
-        thread.start()
+    flooding = Thread(target=flood, daemon=True)
+    bad.start()
+    flooding.start()
     try:
         yield bad.met
     finally:
         stop.set()
-        threads[0].join(10.0)
+        flooding.join()
         bad.close()
 
 
