@@ -89,6 +89,8 @@ class Bench:
         """Play all rounds; raises `ClientDied` or `PgbenchFailed`."""
         self._tell("making the database of pgbench")
         self._pgbench.prepare()
+        self._tell("letting Postgres make the files of its log")
+        self._ledger.season_wal()
         results = [LoadResult(load, []) for load in self._plan.loads]
         users = sorted({load.users for load in self._plan.loads})
         clients = {count: Clients(self._client_specs(count)) for count in users}

@@ -12,6 +12,11 @@ from msgspec import Struct
 _BATCH_SAMPLE = 50_000
 """Of each stream the newest so many entries tell how large its batches are."""
 
+_WAL_SEGMENTS = 160
+"""As many as Postgres fills until a checkpoint, with max_wal_size at 4 GB."""
+
+_FILL_SEGMENT = "SELECT pg_logical_emit_message(false, '', ''), pg_switch_wal()"
+
 _WAL = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
 _FLUSHES = "SELECT coalesce(sum(fsyncs), 0)::bigint FROM pg_stat_io WHERE object = 'wal'"
 _POSITIONS = "SELECT name, last_number FROM stream"
@@ -41,6 +46,16 @@ class LedgerProbe:
     def __init__(self, dsn: str) -> None:
         self._connection = psycopg2.connect(dsn)
         self._connection.autocommit = True
+
+    def season_wal(self) -> None:
+        """Bring Postgres to where it is in the long run: its log goes to files that are used again.
+
+        Before the first checkpoint each is made when it is needed, and all who commit wait for it.
+        """
+        for _ in range(_WAL_SEGMENTS):
+            self._ask(_FILL_SEGMENT)
+        with self._connection.cursor() as cursor:
+            cursor.execute("CHECKPOINT")
 
     def read(self) -> LedgerReading:
         """Read where it stands now."""

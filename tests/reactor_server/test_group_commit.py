@@ -4,7 +4,7 @@ from zlib import crc32
 
 from protocol.errors import Code
 from protocol.messages import Error
-from reactor_server.lane import ENTRIES_MAX
+from reactor_server.lane import ENTRIES_MAX, ENTRIES_MIN
 from reactor_server.loading import PATIENCE_S, RETRY_S
 from tests.reactor_server.customer import Customer
 from tests.reactor_server.house import House, Node
@@ -24,6 +24,11 @@ def users_of_both_lanes() -> tuple[str, str]:
 def journalled(node: Node) -> list[list[str]]:
     """The users of each batch that the node asked to be written."""
     return [sorted(batch) for batch in node.store.batches]
+
+
+def sizes(node: Node) -> list[int]:
+    """How many entries each of them had."""
+    return [sum(map(len, batch.values())) for batch in node.store.batches]
 
 
 class TestReplies:
@@ -84,15 +89,33 @@ class TestBatches:
         node = house.node()
         node.store.commits.shut()
         node.ask("ADD", "eve", 1)
-        users = [f"user{n % 7}" for n in range(2 * ENTRIES_MAX + 1)]
+        users = [f"user{n % 7}" for n in range(2 * ENTRIES_MAX)]
         asked = [node.send("ADD", user, 100 + n) for n, user in enumerate(users)]
         node.store.commits.open()
         house.turn()
-        sizes = [sum(map(len, batch.values())) for batch in node.store.batches]
-        assert sizes == [1, ENTRIES_MAX, ENTRIES_MAX, 1]
+        assert sizes(node) == [1, ENTRIES_MIN, ENTRIES_MAX, ENTRIES_MAX - ENTRIES_MIN]
         for user in set(users):
             mine = [each for each, name in zip(asked, users, strict=True) if name == user]
             assert [each.receipt.seq for each in mine] == list(range(1, len(mine) + 1))
+
+    def test_two_of_equal_size_take_turns_when_all_ask_again_as_soon_as_they_are_answered(
+        self, house: House
+    ) -> None:
+        node = house.node()
+        users = [f"user{n}" for n in range(100)]
+        waiting = {user: node.ask("ADD", user, 1) for user in users}
+        node.store.batches.clear()
+        node.store.commits.shut()
+        waiting |= {user: node.send("ADD", user, 2) for user in users[:6]}
+        house.turn()
+        for _ in range(10):
+            for user in [user for user, asked in waiting.items() if asked.answers]:
+                waiting[user] = node.send("ADD", user, 3)
+            house.turn()
+            node.store.commits.open_once()
+            house.turn()
+        assert sizes(node)[0] == 6
+        assert sizes(node)[-4:] == [50, 50, 50, 50]
 
     def test_one_that_is_full_is_taken_back_whole_and_what_waited_follows(
         self, house: House
