@@ -42,7 +42,10 @@ class Session:
         exchange = ClientLogIn(name, password)
         self.socket.sendall(connection.send(hello("daytrade bench"), NO_ID))
         while True:
-            for _, message in connection.receive(self.socket.recv(_RECEIVE_BYTES)):
+            data = self.socket.recv(_RECEIVE_BYTES)
+            if not data:
+                raise ConnectionError("the node has closed the connection")
+            for _, message in connection.receive(data):
                 answer = _log_in_answer(exchange, message)
                 if answer is None:
                     return

@@ -13,8 +13,14 @@ from msgspec import Struct
 from twisted.application.service import IService
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IStreamClientEndpoint
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
 from twisted.internet.stdio import StandardIO
+from twisted.internet.tcp import Port
 from twisted.logger import Logger
 from twisted.python import usage
 from twisted.python.failure import Failure
@@ -23,7 +29,9 @@ from protocol.errors import TradeError
 from protocol.messages import Health
 from service import endpoints
 from service.figures import Figure
+from service.intake import Intake
 from service.lifeline import Lifeline
+from service.limits import PortLimits
 from service.loop_watch import LoopWatch
 from service.monitoring import monitoring_site
 from service.ordered import OrderedService, Step, exit_with_failure
@@ -82,24 +90,47 @@ def client_endpoint(reactor: Any, description: str) -> IStreamClientEndpoint:
         raise usage.UsageError(str(error)) from None
 
 
-class Listener:
-    """A port that is opened as one step of a start and closed as one step of a stop."""
+def server_endpoint(reactor: Any, description: str) -> IStreamServerEndpoint:
+    """The endpoint to listen on; raises `usage.UsageError`."""
+    try:
+        return endpoints.server_endpoint(reactor, description)
+    except endpoints.BadEndpoint as error:
+        raise usage.UsageError(str(error)) from None
 
-    def __init__(self, reactor: Any, description: str, factory: IProtocolFactory) -> None:
-        try:
-            self._endpoint = endpoints.server_endpoint(reactor, description)
-        except endpoints.BadEndpoint as error:
-            raise usage.UsageError(str(error)) from None
-        self._kind = "tls" if description.startswith("tls13:") else "tcp"
+
+class Listener:
+    """A port that is opened as one step of a start and closed as one step of a stop.
+
+    :param limits: of new connections; None: as many as come.
+    :ivar intake: takes them at the pace of the limits.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        description: str,
+        factory: IProtocolFactory,
+        limits: PortLimits | None = None,
+    ) -> None:
+        self._endpoint = server_endpoint(reactor, description)
+        is_tls = description.startswith("tls13:")
+        self._kind = "tls" if is_tls else "tcp"
         self._factory = factory
+        self.intake: Intake | None = None
+        if limits is not None:
+            self.intake = Intake(reactor, limits.tls_accepts if is_tls else limits.accepts)
         self._port: IListeningPort | None = None
 
     async def open(self) -> None:
         """Begin to listen; raises `CannotListenError` where the port is taken."""
         self._port = await self._endpoint.listen(self._factory)
+        if self.intake is not None and isinstance(self._port, Port):
+            self.intake.open(self._port)
 
     async def close(self) -> None:
         """Take no new connections."""
+        if self.intake is not None:
+            self.intake.close()
         if self._port is not None:
             await maybeDeferred(self._port.stopListening)
 

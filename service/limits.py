@@ -22,6 +22,8 @@ class Rate(Struct, frozen=True):
 class PortLimits(Struct, frozen=True):
     """The limits of one port.
 
+    :ivar accepts: new ones of all clients; beyond, they wait in the kernel.
+    :ivar tls_accepts: the same for a port with TLS, where each costs a handshake.
     :ivar connections_max: of all clients; beyond, who has not logged in longest makes room.
     :ivar connections_per_address_max: beyond, the new one is turned away.
     :ivar not_logged_in_max: beyond, who has been at it longest makes room.
@@ -31,6 +33,8 @@ class PortLimits(Struct, frozen=True):
     :ivar address_requests: of all users at one address.
     """
 
+    accepts: Rate = Rate(2_000.0, 200.0)
+    tls_accepts: Rate = Rate(400.0, 100.0)
     connections_max: int = 8_192
     connections_per_address_max: int = 4_096
     not_logged_in_max: int = 1_024
@@ -66,6 +70,14 @@ class TokenBucket:
             return False
         self._left -= 1.0
         return True
+
+    def spend(self, tokens: float) -> None:
+        """Take tokens for what was done already, be they there or not."""
+        self._left = self.left - tokens
+
+    def wait_s(self, tokens: float) -> float:
+        """How long until there are so many, or all that there can be."""
+        return max(0.0, min(tokens, self._rate.burst) - self.left) / self._rate.per_s
 
 
 class TokenBuckets:

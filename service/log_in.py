@@ -151,4 +151,5 @@ class LogInProtocol(WireProtocol):
             self._log_in_call.cancel()
         if self._looking_up is not None:
             self._looking_up.cancel()
+        self._log_in_call = self._looking_up = self._log_in = None
         super().connectionLost(reason)

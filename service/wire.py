@@ -8,7 +8,6 @@ from typing import Any
 
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -47,8 +46,7 @@ class WireProtocol(Protocol):
         self._clock = clock
         self._connection = Connection(role)
         self._heartbeat_s = heartbeat_s
-        self._heartbeat = LoopingCall(self._beat)
-        self._heartbeat.clock = clock
+        self._beat_call: Any = None
         self._silent_beats = 0
         self._unfinished = b""
         self._slow_beats = 0
@@ -160,20 +158,24 @@ class WireProtocol(Protocol):
         """Start the heartbeat and watch how fast the peer reads."""
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
-        self._heartbeat.start(self._heartbeat_s, now=False)
+        self._expect_beat()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Stop everything that was going on for this peer."""
         self.is_lost = True
-        if self._heartbeat.running:
-            self._heartbeat.stop()
-        for call in (self._flush_call, self._congested_call):
+        for call in (self._beat_call, self._flush_call, self._congested_call):
             if call is not None and call.active():
                 call.cancel()
+        # What is left must not form a ring: in a flood the garbage collector would stop the loop.
+        self._beat_call = self._flush_call = self._congested_call = None
         self._outgoing.clear()
         self.ended(reason)
 
+    def _expect_beat(self) -> None:
+        self._beat_call = self._clock.callLater(self._heartbeat_s, self._beat)
+
     def _beat(self) -> None:
+        self._expect_beat()
         if self._is_sending_slowly():
             self.log.warn("{peer} takes too long over a frame: closed", peer=self.peer)
             self.dropped("slow frame")

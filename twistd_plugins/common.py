@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import parse_dsn
-from twisted.internet.protocol import Factory
 from twisted.python import usage
 
 from quote_proxy.legacy_client import LegacyQuoteClient
@@ -22,7 +21,7 @@ from service.credentials import (
     read_accept_file,
     read_credential,
 )
-from service.daemon import DaemonOptions, Listener, client_endpoint
+from service.daemon import DaemonOptions, client_endpoint, server_endpoint
 from service.endpoints import is_open_to_others, is_this_machine
 from service.time import wall_ms
 
@@ -58,7 +57,7 @@ def check_endpoints(
                 if name in clients:
                     client_endpoint(None, options[name])
                 else:
-                    Listener(None, options[name], Factory())
+                    server_endpoint(None, options[name])
                     _check_openness(options, name)
             except usage.UsageError as error:
                 raise usage.UsageError(f"--{name}: {error}") from None

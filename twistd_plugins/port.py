@@ -12,6 +12,8 @@ from service.common_verbs import CommonVerbs
 from service.credentials import VerifierSource
 from service.daemon import DaemonOptions, Listener, Watch, stop_once
 from service.figures import Figure
+from service.intake import intake_figures
+from service.limits import PortLimits
 from service.operations import OperatedService, Verb
 from service.server import Service, WireServerFactory
 from service.server_figures import server_figures
@@ -41,9 +43,16 @@ class OperatedPort:
         name = options["name"]
         operated = OperatedService(service)
         self._service = service
-        self.factory = WireServerFactory(reactor, name, operated, verifiers, os.urandom(32))
-        self.listener = Listener(reactor, options["listen"], self.factory)
-        everything = [*server_figures(self.factory), *figures]
+        limits = PortLimits()
+        self.factory = WireServerFactory(
+            reactor, name, operated, verifiers, os.urandom(32), limits=limits
+        )
+        self.listener = Listener(reactor, options["listen"], self.factory, limits)
+        everything = [
+            *server_figures(self.factory),
+            *intake_figures(self.listener.intake),
+            *figures,
+        ]
         self.watch = Watch(everything, self._health)
         common = CommonVerbs(
             reactor,

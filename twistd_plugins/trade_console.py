@@ -13,6 +13,7 @@ from twisted.python.threadpool import ThreadPool
 from console.access import OperatorChecker
 from protocol.authentication import AccessRole
 from service.daemon import DaemonOptions, Listener, daemon_service
+from service.limits import PortLimits
 from service.ordered import Step
 from twistd_plugins.common import accept_option, check_endpoints, credential_option, named_endpoints
 from twistd_plugins.security import SecurityLog
@@ -67,7 +68,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     endpoints = named_endpoints(reactor, "daemons", options["daemons"])
     realm = ConsoleRealm(reactor, endpoints, options.credentials, security.typed)
     factory = ConsoleFactory(reactor, realm, checker)
-    listener = Listener(reactor, options["listen"], factory)
+    listener = Listener(reactor, options["listen"], factory, PortLimits())
 
     async def start_threads() -> None:
         pool.start()

@@ -13,6 +13,8 @@ from twisted.python.threadpool import ThreadPool
 from audit.security_recorder import SecurityRecorder
 from protocol.messages import Health
 from service.daemon import DaemonOptions, Listener, Watch, client_endpoint, daemon_service
+from service.intake import intake_figures
+from service.limits import PortLimits
 from service.ordered import Step
 from service.time import make_timers_monotonic, wall_ms
 from twistd_plugins.common import check_endpoints, credential_option, number_within
@@ -119,7 +121,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     # A proxy's connections all come from its own address.
     per_address_max = CONNECTIONS_MAX if options["behind-proxy"] else PER_ADDRESS_MAX
     site = LimitedSite(reactor, front, per_address_max)
-    listener = Listener(reactor, options["listen"], site)
+    listener = Listener(reactor, options["listen"], site, PortLimits())
 
     async def start_threads() -> None:
         threads.start()
@@ -146,5 +148,5 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         is_up = any(node.is_up for node in web.nodes.lines())
         return Health(is_up, "" if is_up else "no node is up")
 
-    watch = Watch(web_figures(web, site), health)
+    watch = Watch([*web_figures(web, site), *intake_figures(listener.intake)], health)
     return daemon_service(reactor, options, options["name"], steps, lambda: listener.address, watch)

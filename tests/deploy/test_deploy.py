@@ -15,6 +15,7 @@ from audit.figures import shipper_figures, store_figures
 from quote_proxy.figures import cache_figures, legacy_figures
 from reactor_server.figures import LaneFigures, node_figures
 from service.figures import Figure
+from service.intake import intake_figures
 from service.server_figures import server_figures
 from tests.source_tree import ROOT
 from tests.test_plugins import makers
@@ -50,6 +51,7 @@ def samples() -> set[str]:
     nothing: Any = Anything()
     figures: list[Figure] = [
         *server_figures(nothing),
+        *intake_figures(nothing),
         *node_figures([LaneFigures()]),
         *shipper_figures({}),
         *store_figures(nothing),

@@ -1,12 +1,20 @@
 """Floods, guesses and slow senders: who is nobody makes room, who has logged in keeps its place."""
 
+import gc
+import weakref
+
 import pytest
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 
 from protocol.authentication import ClientLogIn
+from protocol.connection import Connection, hello
 from protocol.errors import Code
 from protocol.framing import FRAME_BYTES_MAX, WAY_IN_BYTES_MAX
 from protocol.messages import Error, LoggedIn
+from protocol.states import Role
 from service.admission import Admission
 from service.limits import PortLimits, Rate
 from service.wire import HEARTBEAT_S, SLOW_FRAME_BEATS_MAX
@@ -25,6 +33,13 @@ class Visitor:
 
     def make_room(self) -> None:
         """Go."""
+
+
+class SocketAlone(StringTransport):
+    """A socket with nobody at the other end."""
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Nothing is held back here."""
 
 
 class TestConnections:
@@ -74,6 +89,24 @@ class TestConnections:
         server.turn()
         assert server.factory.admission.connections == 0
         assert server.factory.protocols == set()
+
+    def test_who_is_gone_leaves_nothing_for_the_garbage_collector(self) -> None:
+        """In a flood it would stop the event loop for as long as twenty commands take."""
+        server, transport = server_with(PortLimits()), SocketAlone()
+        protocol = server.factory.buildProtocol(None)
+        protocol.makeConnection(transport)
+        protocol.dataReceived(Connection(Role.CLIENT).send(hello("x")))
+        # A socket's transport lets go of its producer by itself.
+        transport.unregisterProducer()
+        protocol.connectionLost(Failure(ConnectionDone()))
+        server.service.lost.clear()
+        left = weakref.ref(protocol)
+        gc.disable()
+        try:
+            del protocol
+            assert left() is None
+        finally:
+            gc.enable()
 
 
 class TestGuesses:

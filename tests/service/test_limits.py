@@ -22,6 +22,16 @@ def test_a_rest_earns_no_more_than_the_burst() -> None:
     assert sum(bucket.take() for _ in range(100)) == 5
 
 
+def test_what_was_done_already_is_paid_for_later() -> None:
+    clock = Clock()
+    bucket = TokenBucket(clock, Rate(2.0, 5.0))
+    bucket.spend(8)
+    assert bucket.wait_s(1) == 2.0
+    assert bucket.wait_s(1_000) == 4.0
+    clock.advance(2)
+    assert [bucket.take(), bucket.take()] == [True, False]
+
+
 @given(st.lists(st.floats(0, 10), max_size=50))
 def test_never_more_than_burst_and_rate_together(pauses_s: list[float]) -> None:
     clock = Clock()
