@@ -3,21 +3,36 @@
 Pure; imports only `protocol` and the account's own types (SPEC section 1).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
+from typing import cast
+
+import msgspec
 
 from ledger.account import Account, Side
-from ledger.entry import Entry, decode_entry, history_line
+from ledger.entry import Entry, history_line
 from protocol.messages import HistoryLine, HoldingLine, OrderLine, Summary, TriggerLine
+
+EncodedLine = msgspec.Raw
+"""A line of history as it goes into a message: made once, however often it is shown."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_line = msgspec.msgpack.Decoder(HistoryLine).decode
+
+
+def encode_line(entry: Entry) -> EncodedLine:
+    """The entry as DISPLAY_SUMMARY shows it."""
+    return EncodedLine(_encode(history_line(entry)))
 
 
 def summarize(
     account: Account,
     seq: int,
     decided_ms: int,
-    history: list[HistoryLine],
+    history: list[EncodedLine],
 ) -> Summary:
     """The account as it is now, told under the number of the command that asked."""
-    oldest_seq = history[-1].seq if history else 0
+    oldest_seq = _decode_line(history[-1]).seq if history else 0
     return Summary(
         seq,
         decided_ms,
@@ -44,14 +59,14 @@ def summarize(
             for side in Side
             for symbol, trigger in sorted(account.triggers(side).items())
         ],
-        history,
+        # The encoder takes in what is encoded already.
+        cast(list[HistoryLine], history),
         oldest_seq if oldest_seq > 1 else 0,
     )
 
 
-def history_page(recent: Iterable[bytes], older: list[Entry], limit: int) -> list[HistoryLine]:
-    """The newest `limit` lines: of encoded entries, newest last, and of older ones, newest
-    first.
-    """
-    newest = [decode_entry(encoded) for encoded in recent]
-    return [history_line(entry) for entry in [*reversed(newest), *older][:limit]]
+def history_page(
+    recent: Sequence[EncodedLine], older: Iterable[Entry], limit: int
+) -> list[EncodedLine]:
+    """The newest `limit` lines: recent ones, newest last, and older entries, newest first."""
+    return list(islice(chain(reversed(recent), map(encode_line, older)), limit))

@@ -24,6 +24,7 @@ from ledger.store import (
     StoreUnavailable,
     Stream,
 )
+from ledger.summary import encode_line
 from ledger.writes import in_decision_order
 from reactor_server.batch import Batch
 from reactor_server.figures import LaneFigures
@@ -114,7 +115,8 @@ class Lane:
         batch = self._open
         write = batch.writes.get(seat.user) or batch.open_write(seat, expected_seq)
         batch.entries += 1
-        seat.recent.append(write.add(entry).encoded)
+        write.add(entry)
+        seat.recent.append(encode_line(entry))
         if ticket is not None:
             ticket.entry = entry
             write.tickets.append(ticket)

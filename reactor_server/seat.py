@@ -10,6 +10,7 @@ from ledger.account import Account
 from ledger.entry import Entry
 from ledger.outcome import NoPrice
 from ledger.store import Position
+from ledger.summary import EncodedLine
 from protocol.messages import Command, Error, Message, Summary
 from protocol.quote import Quote
 from service.server import Link
@@ -78,7 +79,7 @@ class Seat:
     :ivar tickets: those and the decided ones that wait for the commit, by command id.
     :ivar is_waiting: the first ticket waits for something: the account, a price, a page.
     :ivar waits_for_room: its queue goes on once the open batch of its lane has room.
-    :ivar recent: encoded entries since `recent_after_seq`, newest last; the last few only.
+    :ivar recent: lines of history since `recent_after_seq`, newest last; the last few only.
     """
 
     __slots__ = (
@@ -101,7 +102,7 @@ class Seat:
         self.tickets: dict[bytes, Ticket] = {}
         self.is_waiting = True
         self.waits_for_room = False
-        self.recent: deque[bytes] = deque(maxlen=HISTORY_LINES)
+        self.recent: deque[EncodedLine] = deque(maxlen=HISTORY_LINES)
         self.recent_after_seq = 0
 
     @property

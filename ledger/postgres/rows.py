@@ -5,6 +5,7 @@ driver adapt Python lists costs several times as much.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from ledger.account import Account, PendingOrder, Side, Trigger
 from ledger.store import Stream
 from ledger.writes import AccountWrite, in_decision_order
 
+_encode_json = msgspec.json.Encoder().encode
 encode_pending = msgspec.msgpack.Encoder().encode
 _decode_pending = msgspec.msgpack.Decoder(tuple[list[PendingOrder], list[PendingOrder]]).decode
 _decode_holdings = msgspec.json.Decoder(dict[str, int]).decode
@@ -56,56 +58,74 @@ def read_account(row: Sequence[Any]) -> Account:
     return account
 
 
-def text_array(texts: Iterable[str]) -> str:
+# Arrays are JSON in other brackets: no name or symbol has a character that either would escape.
+
+
+def text_array(texts: Sequence[str]) -> str:
     """An SQL literal of plain ASCII texts: user names, symbols, sides."""
-    return "'{\"" + '","'.join(texts) + "\"}'" if (texts := list(texts)) else "'{}'"
+    return f"'{{{_encode_json(texts)[1:-1].decode()}}}'"
 
 
-def number_array(numbers: Iterable[int]) -> str:
+def number_array(numbers: Sequence[int]) -> str:
     """An SQL literal of whole numbers."""
-    return "'{" + ",".join(map(str, numbers)) + "}'"
+    return f"'{{{_encode_json(numbers)[1:-1].decode()}}}'"
 
 
-def bytes_array(values: Iterable[bytes]) -> str:
-    """An SQL literal of byte strings."""
-    return "'{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}'"
+def flag_array(flags: Sequence[bool]) -> str:
+    """An SQL literal of truth values."""
+    return f"'{{{_encode_json(flags)[1:-1].decode()}}}'"
+
+
+def bytes_array(values: Iterable[str]) -> str:
+    """An SQL literal of byte strings, each given in hexadecimal."""
+    return "'{" + ",".join([f'"\\\\x{value}"' for value in values]) + "}'"
 
 
 def uuid_array(values: Iterable[bytes]) -> str:
     """An SQL literal of 128-bit ids."""
-    return "'{" + ",".join([value.hex() for value in values]) + "}'::uuid[]"
+    return f"'{{{b''.join(values).hex(',', 16)}}}'"
 
 
-def _flags(values: Iterable[bool]) -> str:
-    return "'{" + ",".join(["t" if value else "f" for value in values]) + "}'"
+def bytes_literal(value: bytes) -> str:
+    """An SQL literal of bytes."""
+    return f"'\\x{value.hex()}'"
 
 
 _NO_TRIGGER = Trigger(Side.BUY, "", 0)
+_NOTHING_PENDING = encode_pending(([], [])).hex()
 
 
 def batch_call(stream: Stream, writes: Sequence[AccountWrite]) -> str:
-    """The one statement that writes a batch; see apply_batch in the migrations."""
+    """The one statement that writes a batch; see write_batch in the migrations."""
     accounts = [write.account for write in writes]
+    decided_ms = [account.decided_ms for account in accounts]
     has_new = any(write.expected_seq == 0 for write in writes)
     arguments = (
         str(stream.key),
         str(stream.epoch),
         str(stream.last_number + 1),
+        str(max(decided_ms, default=0)),
         str(has_new),
         text_array([account.user for account in accounts]),
         number_array([write.expected_seq for write in writes]),
-        _flags([account.exists for account in accounts]),
+        flag_array([account.exists for account in accounts]),
         number_array([account.seq for account in accounts]),
-        number_array([account.decided_ms for account in accounts]),
+        number_array(decided_ms),
         number_array([account.cash_cents for account in accounts]),
         number_array([account.reserve_cents for account in accounts]),
-        bytes_array([encode_pending((account.buys, account.sells)) for account in accounts]),
+        bytes_array([_pending(account) for account in accounts]),
         number_array([account.lapse_check_ms for account in accounts]),
         *_holding_arrays(writes),
         *_trigger_arrays(writes),
         *_journal_arrays(writes),
     )
-    return f"SELECT apply_batch({','.join(arguments)})"
+    return f"SELECT write_batch({','.join(arguments)})"
+
+
+def _pending(account: Account) -> str:
+    if account.buys or account.sells:
+        return encode_pending((account.buys, account.sells)).hex()
+    return _NOTHING_PENDING
 
 
 def _holding_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
@@ -134,7 +154,7 @@ def _trigger_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
         number_array([trigger.amount_cents for trigger in triggers]),
         number_array([trigger.price_cents for trigger in triggers]),
         number_array([trigger.shares for trigger in triggers]),
-        bytes_array([trigger.armed_by for trigger in triggers]),
+        bytes_array([trigger.armed_by.hex() for trigger in triggers]),
         number_array([trigger.transaction_num for trigger in triggers]),
         number_array([trigger.armed_ms for trigger in triggers]),
     )
@@ -142,9 +162,13 @@ def _trigger_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
 
 def _journal_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
     lines = in_decision_order(writes)
+    entries = [line.encoded for line in lines]
+    sizes = [len(entry) for entry in entries]
     return (
         text_array([line.user for line in lines]),
         number_array([line.seq for line in lines]),
         uuid_array([line.command_id for line in lines]),
-        bytes_array([line.encoded for line in lines]),
+        number_array([*accumulate(sizes, initial=1)][:-1]),
+        number_array(sizes),
+        bytes_literal(b"".join(entries)),
     )

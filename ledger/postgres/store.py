@@ -39,7 +39,7 @@ from ledger.writes import AccountWrite, in_decision_order
 from protocol.authentication import Verifier
 
 _FENCED = "DT001"
-"""The SQLSTATE that apply_batch raises for a stream with another writer."""
+"""The SQLSTATE that write_batch raises for a stream with another writer."""
 
 _SETTLE_TRIES = 5
 
@@ -107,7 +107,7 @@ class PostgresStore:
         return conflicted
 
     async def _write(self, session: Session, call: str) -> Rows:
-        """Call apply_batch and tell its refusals apart."""
+        """Call write_batch and tell its refusals apart."""
         try:
             return await session.query(call)
         except psycopg2.errors.UniqueViolation:
@@ -282,6 +282,6 @@ def _read_armed(rows: Rows) -> list[ArmedTrigger]:
 
 
 def _advance(stream: Stream, write: AccountWrite) -> None:
-    """Move our idea of the stream on as apply_batch moved the stored one."""
+    """Move our idea of the stream on as write_batch moved the stored one."""
     stream.last_number += len(write.lines)
     stream.last_ms = max(stream.last_ms, write.account.decided_ms)

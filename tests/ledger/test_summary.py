@@ -1,12 +1,20 @@
 """DISPLAY_SUMMARY: what it shows of an account, and how its history pages (SPEC section 1)."""
 
 from ledger.account import Account
-from ledger.entry import Entry, encode_entry, history_line
-from ledger.summary import history_page, summarize
-from protocol.messages import HoldingLine, OrderLine, TriggerLine
+from ledger.entry import Entry, history_line
+from ledger.summary import encode_line, history_page, summarize
+from protocol.codec import decode_body, encode_body
+from protocol.messages import HoldingLine, OrderLine, Summary, TriggerLine
 from tests.ledger.desk import START_MS, Desk
 
 VALID_UNTIL_MS = START_MS + 60_000
+
+
+def sent(summary: Summary) -> Summary:
+    """The summary as it comes to a client."""
+    received = decode_body(summary.KIND, encode_body(summary))
+    assert isinstance(received, Summary)
+    return received
 
 
 def test_an_unknown_users_summary_is_empty() -> None:
@@ -44,14 +52,15 @@ def test_a_summary_shows_cash_reserve_holdings_orders_and_triggers() -> None:
 def test_the_history_is_newest_first_bounded_and_pages_on_from_its_oldest_line() -> None:
     desk = Desk()
     entries = [desk.do("ADD", cents) for cents in range(1, 7)]
-    page = history_page(map(encode_entry, entries[4:]), entries[3::-1], 4)
-    assert page == [history_line(entry) for entry in entries[:1:-1]]
-    assert summarize(desk.account, 7, START_MS, page).history_before_seq == 3
+    page = history_page([encode_line(entry) for entry in entries[4:]], entries[3::-1], 4)
+    summary = sent(summarize(desk.account, 7, START_MS, page))
+    assert summary.history == [history_line(entry) for entry in entries[:1:-1]]
+    assert summary.history_before_seq == 3
 
 
 def test_the_page_with_the_first_entry_is_the_last_one() -> None:
     desk = Desk()
     entries: list[Entry] = [desk.do("ADD", cents) for cents in (1, 2)]
-    page = history_page([], entries[::-1], 2)
-    assert [line.amount_cents for line in page] == [2, 1]
-    assert summarize(desk.account, 3, START_MS, page).history_before_seq == 0
+    summary = sent(summarize(desk.account, 3, START_MS, history_page([], entries[::-1], 2)))
+    assert [line.amount_cents for line in summary.history] == [2, 1]
+    assert summary.history_before_seq == 0

@@ -6,6 +6,7 @@ For the tests of `reactor_server` only.
 from collections.abc import Callable
 
 from protocol.authentication import AccessRole
+from protocol.codec import decode_body, encode_body
 from protocol.messages import Chunk, Command, Error, Message, Receipt, Refused, Summary
 
 
@@ -28,6 +29,7 @@ class Customer:
         self.on_answer: Callable[[], None] = lambda: None
 
     def reply(self, request_id: bytes, message: Message) -> None:
+        message = decode_body(message.KIND, encode_body(message))
         self.answers.append((request_id, message))
         self.on_answer()
 
