@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from audit.flight import Flight
+from audit.milestones import Milestones
 from audit.recent import RecentEntries, leading
 from protocol.errors import Code, TradeError
 from protocol.messages import Append, Appended, AppendFrom, Message
@@ -80,6 +81,7 @@ class Shipper:
     """Ships one stream over a connection of its own.
 
     :ivar acked_number: everything up to here is durable at the daemon, as far as we know.
+    :ivar stages: when entries were handed over, sent and acknowledged.
     """
 
     log = Logger()
@@ -114,6 +116,12 @@ class Shipper:
             endpoint, clock, "audit-shipper", credential, self._connected, random
         )
         self.acked_number = 0
+        self._committed, self._shipped, self._acknowledged = (Milestones() for _ in range(3))
+        self.stages = {
+            "committed": self._committed,
+            "shipped": self._shipped,
+            "acknowledged": self._acknowledged,
+        }
 
     def start(self) -> None:
         """Connect, and begin to ship once `advance_to` has told where the journal ends."""
@@ -132,11 +140,13 @@ class Shipper:
         self._is_placed = True
         if last_number > self._recent.last_number:
             self._recent.add(last_number + 1, [])
+            self._committed.reached(last_number, None)
         self._stir()
 
     def ship(self, first_number: int, entries: list[bytes]) -> None:
         """Take entries that were committed, numbered from `first_number` on; never waits."""
         self._recent.add(first_number, entries)
+        self._committed.reached(first_number + len(entries) - 1, self._clock.seconds())
         self._stir()
 
     async def drain(self) -> None:
@@ -195,6 +205,7 @@ class Shipper:
                 entries = await self._entries_after(flight.sent_number)
                 append = self._append(self._stream, flight.sent_number + 1, entries)
                 flight.send(append, len(entries), self._acknowledge, self._stir)
+                self._shipped.reached(flight.sent_number, self._clock.seconds())
                 if flight.sent_number == self._recent.last_number:
                     await deferLater(self._clock, LINGER_S)
             else:
@@ -231,6 +242,7 @@ class Shipper:
     def _acknowledge(self, answer: Message) -> None:
         assert isinstance(answer, Appended)
         self.acked_number = answer.last_number
+        self._acknowledged.reached(self.acked_number, self._clock.seconds())
         self._recent.forget(self.acked_number)
         self._clock.callLater(0, self._tell_drained)
 

@@ -147,15 +147,6 @@ def show_audit(answer: Any) -> list[str]:
     return lines + table(["by", "entries"], list(lags.items()))
 
 
-def show_trace(trace: Any) -> list[str]:
-    """The stages of one command."""
-    head = f"{trace['command']} of {trace['user']} ({trace['cause']}), code {trace['code']}"
-    lines = [cut(f"{head} {trace['message']}".rstrip())]
-    return lines + table(
-        ["stage", "time", ""], [[s["stage"], at(s["at_ms"]), s["what"]] for s in trace["stages"]]
-    )
-
-
 def show_lines(text: Any) -> list[str]:
     """Text as it is."""
     return str(text).splitlines()

@@ -43,7 +43,7 @@ def _summary(now: Any, before: Any) -> dict[str, Any]:
     if is_away(now):
         return dict(now)
     figures = now["figures"]
-    commands = _single(figures, "daytrade_commands")
+    commands = _sum(figures, "daytrade_commands")
     summary: dict[str, Any] = {
         "ready": now["ready"],
         "reason": now["reason"],
@@ -51,7 +51,7 @@ def _summary(now: Any, before: Any) -> dict[str, Any]:
         "pid": now["pid"],
         "connections": _single(figures, "daytrade_connections"),
         "outstanding": _single(figures, "daytrade_requests_outstanding"),
-        "audit_lag": sum(figures.get("daytrade_audit_lag_entries", {}).values()),
+        "audit_lag": _sum(figures, "daytrade_audit_lag_entries"),
         "lanes": figures.get("daytrade_audit_lag_entries", {}),
         "quotes": figures.get("daytrade_quotes", {}),
         "quotes_held": _single(figures, "daytrade_quotes_held"),
@@ -74,10 +74,14 @@ def _single(figures: dict[str, dict[str, float]], name: str) -> float:
     return figures.get(name, {}).get("", 0.0)
 
 
+def _sum(figures: dict[str, dict[str, float]], name: str) -> float:
+    return sum(figures.get(name, {}).values())
+
+
 def _rate(now: Any, before: Any, commands: float) -> float:
     if before is None or is_away(before) or now["time_s"] <= before["time_s"]:
         return 0.0
-    done = commands - _single(before["figures"], "daytrade_commands")
+    done = commands - _sum(before["figures"], "daytrade_commands")
     past_s: float = now["time_s"] - before["time_s"]
     return round(done / past_s, 1)
 

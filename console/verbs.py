@@ -5,6 +5,7 @@ so that a script gets the same by `--json` as a person sees.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 from console import showing
 from console.daemons import Daemons
 from console.status import Status, show_status
+from console.tracing import show_trace, trace
 from protocol.authentication import AccessRole
 from protocol.errors import Code, TradeError
 
@@ -74,8 +76,8 @@ class Console:
                  showing.show_audit),
             Verb("verify", "", "look through the whole log", self._first("audit", "verify"),
                  showing.show_pairs),
-            Verb("trace", "COMMAND-ID", "every stage of one command", self._trace,
-                 showing.show_trace),
+            Verb("trace", "COMMAND-ID", "every stage of one command", partial(trace, self.daemons),
+                 show_trace),
             Verb("dumplog", "[USER]", "the log as XML", self._dumplog, showing.show_lines,
                  administrator),
             Verb("log", "DAEMON [SUBSYSTEM] [LEVEL]", "what is logged of `all` or a subsystem",
@@ -161,18 +163,6 @@ class Console:
             .items()
         }
         return {"log": await self.daemons.ask_first("audit", "audit"), "lag": lags}
-
-    async def _trace(self, command_id: str) -> Any:
-        trace = await self.daemons.ask_first("node", "trace", command_id)
-        try:
-            place = await self.daemons.ask_first(
-                "audit", "place", trace["user"], trace["command_id"]
-            )
-            what = f"number {place['number']} of stream {place['stream']}"
-        except TradeError as missing:
-            what = missing.message
-        trace["stages"].append({"stage": "audited", "at_ms": 0, "what": what})
-        return trace
 
     async def _dumplog(self, user: str = "") -> Any:
         return (await self.daemons.dump(user)).decode()

@@ -127,6 +127,13 @@ class MemoryStore:
         journal = self._ledger.journal
         return {known: decode_entry(journal[known]) for known in command_ids if known in journal}
 
+    async def place_of(self, command_id: bytes) -> tuple[str, int] | None:
+        for stream, entries in self._ledger.stream_entries.items():
+            for number, encoded in enumerate(entries, 1):
+                if decode_entry(encoded).command_id == command_id:
+                    return stream, number
+        return None
+
     async def history(self, user: str, before_seq: int, limit: int) -> list[Entry]:
         entries = self._ledger.user_entries.get(user, [])
         wanted = [entry for entry in entries if not before_seq or entry.seq < before_seq]

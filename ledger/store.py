@@ -127,6 +127,9 @@ class Store(Protocol):
     async def entries_by_id(self, command_ids: Sequence[bytes]) -> dict[bytes, Entry]:
         """The journal entries of these commands, as far as there are any."""
 
+    async def place_of(self, command_id: bytes) -> tuple[str, int] | None:
+        """The stream and the number of a command's journal entry, if there is one."""
+
     async def history(self, user: str, before_seq: int, limit: int) -> list[Entry]:
         """A user's entries with a number below `before_seq` (0: the newest), newest first."""
 

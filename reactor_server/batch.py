@@ -59,10 +59,10 @@ class Batch:
                 ticket.is_in_doubt = True
 
     @property
-    def arrived_s(self) -> float | None:
-        """When one of the commands arrived, the first of some user; None where none was sent."""
+    def sample(self) -> Ticket | None:
+        """One of the commands, the first of some user; None where none was sent."""
         for write in self.writes.values():
-            return write.tickets[0].arrived_s if write.tickets else None
+            return write.tickets[0] if write.tickets else None
         return None
 
     def place_of(self, entry: Entry) -> int:

@@ -14,6 +14,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from audit.milestones import Milestones
 from audit.shipper import Shipping
 from ledger.entry import Entry
 from ledger.store import (
@@ -48,6 +49,7 @@ class Lane:
     :param on_undone: called with a batch of which nothing may be believed, once the store is back.
     :param on_fenced: called when another writer has taken the stream: this process must end.
     :param on_room: called with each seat that waited for room in the open batch.
+    :ivar stages: when the first command of a batch was received, and when the batch left.
     """
 
     log = Logger()
@@ -65,6 +67,8 @@ class Lane:
     ) -> None:
         self.name = name
         self.figures = LaneFigures()
+        self._received, self._sent = Milestones(), Milestones()
+        self.stages = {"received": self._received, "sent": self._sent}
         self._clock = clock
         self._store = store
         self._shipping = shipping
@@ -181,9 +185,13 @@ class Lane:
         else:
             written = [write for write in writes if write.account.user not in conflicted]
             encoded = [line.encoded for line in in_decision_order(written)]
+            sample = batch.sample
             if encoded:
                 self._shipping.ship(first_number, encoded)
-            self.figures.committed(len(encoded), sent_s, self._clock.seconds(), batch.arrived_s)
+                arrived_s = None if sample is None else sample.arrived_s
+                self._received.reached(self._stream.last_number, arrived_s)
+                self._sent.reached(self._stream.last_number, sent_s)
+            self.figures.committed(written, len(encoded), sent_s, self._clock.seconds(), sample)
             self.figures.conflicts += len(conflicted)
             self._finish(lambda: self._on_committed(self, batch, first_number, conflicted))
 

@@ -93,7 +93,8 @@ class NodeVerbs:
         if len(key) != 16:
             raise TradeError(Code.UNKNOWN_VERB, "a command id is 32 hexadecimal digits")
         entry = (await self._store.entries_by_id([key])).get(key)
-        if entry is None:
+        place = await self._store.place_of(key)
+        if entry is None or place is None:
             raise TradeError(
                 Code.UNKNOWN_VERB, "the journal has no such command: it was never committed"
             )
@@ -104,6 +105,8 @@ class NodeVerbs:
             "cause": entry.cause.name.lower(),
             "code": int(entry.code),
             "message": entry.message,
+            "stream": place[0],
+            "number": place[1],
             "stages": _stages(entry),
         }
 

@@ -6,6 +6,7 @@ is done; a `Figure` says how to read it, and nothing is read before somebody ask
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import reduce
 from typing import Literal
 
 from msgspec import Struct
@@ -75,6 +76,7 @@ class Figure(Struct, frozen=True):
 
     :ivar name: as Prometheus has it: in the base unit, which ends the name; without `_total`.
     :ivar read: the value now, or one for each value of the label.
+    :ivar label: its name; of several the names, separated by commas, as their values are.
     """
 
     kind: Literal["counter", "gauge", "histogram"]
@@ -101,18 +103,22 @@ class FigureCollector(Collector):
 
 
 def _family(figure: Figure) -> Metric:
-    labels = [figure.label] if figure.label else []
+    labels = figure.label.split(",") if figure.label else []
+
+    def values_of(label: str) -> list[str]:
+        return label.split(",", len(labels) - 1) if labels else []
+
     if figure.kind == "histogram":
         histograms = HistogramMetricFamily(figure.name, figure.help, labels=labels)
         for label, value in figure.values().items():
             assert isinstance(value, Histogram)
-            histograms.add_metric([label] if labels else [], _buckets(value), value.total)
+            histograms.add_metric(values_of(label), _buckets(value), value.total)
         return histograms
     cls = CounterMetricFamily if figure.kind == "counter" else GaugeMetricFamily
     family = cls(figure.name, figure.help, labels=labels)
     for label, value in figure.values().items():
         assert not isinstance(value, Histogram)
-        family.add_metric([label] if labels else [], value)
+        family.add_metric(values_of(label), value)
     return family
 
 
@@ -125,10 +131,16 @@ def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
 
 
 def plain(figures: Iterable[Figure]) -> dict[str, dict[str, float]]:
-    """All values as plain numbers, by name and label, a histogram as its count and quantiles."""
+    """All values as plain numbers, by name and label, a histogram as its count and quantiles; under
+    the empty label stand those of all of a figure's histograms together.
+    """
     told: dict[str, dict[str, float]] = {}
     for figure in figures:
-        for label, value in figure.values().items():
+        values = dict(figure.values())
+        histograms = [value for value in values.values() if isinstance(value, Histogram)]
+        if histograms:
+            values[""] = reduce(Histogram.plus, histograms)
+        for label, value in values.items():
             if isinstance(value, Histogram):
                 told.setdefault(f"{figure.name}_count", {})[label] = value.count
                 for share in (0.5, 0.99):

@@ -52,3 +52,7 @@ class SteadyClock:
         now_ms = self._base_ms + int(self._clock.seconds() * 1000)
         self._floor_ms = max(self._floor_ms, now_ms, not_before_ms)
         return self._floor_ms
+
+    def at_ms(self, at_s: float) -> int:
+        """What time it was when the monotonic clock stood so, Unix ms."""
+        return self._base_ms + int(at_s * 1000)

@@ -6,6 +6,7 @@ from typing import Any
 from twisted.application.service import IService
 
 from audit.figures import shipper_figures
+from audit.milestones import TimesVerb
 from audit.shipper import Shipper
 from ledger.postgres.store import PostgresStore
 from quote_proxy.ahead import AheadPolicy
@@ -95,7 +96,13 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         *prices.figures,
     ]
     security = SecurityLog(reactor, options, credential)
-    verbs = [*NodeVerbs(store).verbs(), *CacheVerbs(node.quotes).verbs(), prices.legacy_verb]
+    stages = {lane.name: lane.stages | shippers[lane.name].stages for lane in node.desk.lanes}
+    verbs = [
+        *NodeVerbs(store).verbs(),
+        *CacheVerbs(node.quotes).verbs(),
+        TimesVerb(node.steady.at_ms, stages).verb(),
+        prices.legacy_verb,
+    ]
     port = OperatedPort(reactor, options, node.service, store, figures, verbs, security)
 
     async def tell_clients() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from twisted.application.service import IService
 
 from audit.figures import shipper_figures
+from audit.milestones import TimesVerb
 from audit.shipper import Shipper
 from ledger.postgres.store import PostgresStore
 from protocol.messages import Health
@@ -97,7 +98,8 @@ def makeService(options: Options, reactor: Any = None) -> IService:
     ]
     service = NoTrade(lambda: _health(triggers, standby))
     security = SecurityLog(reactor, options, options.credential)
-    verbs = [*CacheVerbs(triggers.quotes).verbs(), prices.legacy_verb]
+    times = TimesVerb(triggers.steady.at_ms, {f"{stream}/0": shipper.stages})
+    verbs = [*CacheVerbs(triggers.quotes).verbs(), times.verb(), prices.legacy_verb]
     port = OperatedPort(reactor, options, service, store, figures, verbs, security)
 
     async def end_sessions() -> None:

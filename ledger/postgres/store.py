@@ -177,6 +177,13 @@ class PostgresStore:
         entries = [decode_entry(bytes(row[0])) for row in rows]
         return {entry.command_id: entry for entry in entries}
 
+    async def place_of(self, command_id: bytes) -> tuple[str, int] | None:
+        rows = await self._pool.query(
+            "SELECT name, number FROM journal JOIN stream USING (stream_key) WHERE command_id = %s",
+            command_id.hex(),
+        )
+        return (rows[0][0], rows[0][1]) if rows else None
+
     async def history(self, user: str, before_seq: int, limit: int) -> list[Entry]:
         rows = await self._pool.query(
             "SELECT entry FROM journal WHERE user_name = %s AND (%s = 0 OR seq < %s) "

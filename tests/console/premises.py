@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from audit.daemon import AuditDaemon
+from audit.milestones import TimesVerb
 from audit.operations import AuditVerbs
 from audit.store import Store
 from console.daemons import Daemons
@@ -63,7 +64,12 @@ class SystemInMemory:
     def _add_node(self, node: Node) -> None:
         assembly = node.assembly
         figures = node_figures([lane.figures for lane in assembly.desk.lanes])
-        verbs = [*NodeVerbs(node.store).verbs(), *CacheVerbs(assembly.quotes).verbs()]
+        stages = {lane.name: lane.stages for lane in assembly.desk.lanes}
+        verbs = [
+            *NodeVerbs(node.store).verbs(),
+            *CacheVerbs(assembly.quotes).verbs(),
+            TimesVerb(assembly.steady.at_ms, stages).verb(),
+        ]
         self._add(node.name, assembly.service, figures, verbs)
 
     def _add(self, name: str, service: Service, figures: list[Figure], verbs: list[Verb]) -> None:

@@ -108,13 +108,34 @@ def test_a_command_is_traced_from_its_price_to_the_audit_log(system: SystemInMem
     trace = system.ask(f"trace {buy['command_id']}")
     assert [stage["stage"] for stage in trace["stages"]] == [
         "price",
+        "received",
+        "decided",
+        "sent",
+        "committed",
+        "audited",
+    ]
+    times_ms = {stage["stage"]: stage["at_ms"] for stage in trace["stages"]}
+    assert times_ms["decided"] == buy["decided_ms"]
+    assert times_ms["received"] <= times_ms["decided"] <= times_ms["sent"]
+    assert trace["stages"][-1]["what"].startswith("number ")
+    assert trace["note"] == ""
+    assert any("audited" in line for line in system.shown(f"trace {buy['command_id']}"))
+
+
+def test_a_command_whose_times_nobody_remembers_is_traced_by_journal_and_log(
+    system: SystemInMemory,
+) -> None:
+    (buy,) = [j for j in system.ask("user ann")["journal"] if j["name"] == "BUY"]
+    system.endpoints["node-1"].is_down = True
+    trace = system.ask(f"trace {buy['command_id']}")
+    assert [stage["stage"] for stage in trace["stages"]] == [
+        "price",
         "decided",
         "committed",
         "audited",
     ]
-    assert trace["stages"][1]["at_ms"] == buy["decided_ms"]
-    assert trace["stages"][-1]["what"].startswith("number ")
-    assert any("audited" in line for line in system.shown(f"trace {buy['command_id']}"))
+    assert "newest batches only" in trace["note"]
+    assert system.shown(f"trace {buy['command_id']}")[-1] == trace["note"]
 
 
 def test_a_command_that_the_audit_log_lacks_is_told_so(system: SystemInMemory) -> None:

@@ -11,6 +11,7 @@ import pytest
 from protocol.messages import Add, Buy, Receipt
 from service.credentials import read_credential
 from tests.e2e.client import Client
+from tests.e2e.process_table import wait_until
 from tests.e2e.stack import RunningStack, daytrade
 from tests.e2e.telnet import PROMPT, TelnetClient, telnet
 
@@ -62,6 +63,22 @@ def test_each_verb_answers_a_telnet_client(
         assert part in shown, shown
         assert "Traceback" not in shown
         assert max(map(len, shown.splitlines())) <= 80
+
+
+@needs_telnet
+def test_a_command_is_traced_until_the_audit_daemon_has_it(
+    operator: TelnetClient, client: Client, user: str
+) -> None:
+    command_id = uuid4().bytes
+    assert isinstance(client.ask(Add(user, 1, 1_00), command_id), Receipt)
+    line = f"trace {command_id.hex()}"
+    wait_until(lambda: "acknowledged" in operator.ask(line), "the audit daemon has it")
+    shown = operator.ask(line).splitlines()
+    stages = [each.split()[0] for each in shown if each[:1].isalpha()]
+    wanted = ["received", "decided", "sent", "committed", "shipped", "acknowledged", "audited"]
+    assert [stage for stage in stages if stage in wanted] == wanted
+    times = [each.split()[1] for each in shown if each.split()[0] in wanted[:-1]]
+    assert times == sorted(times), shown
 
 
 @needs_telnet

@@ -46,6 +46,18 @@ async def entries_are_found_by_the_ids_of_their_commands(bench: Bench) -> None:
     assert await store.entries_by_id([]) == {}
 
 
+async def an_entry_has_a_place_in_its_stream(bench: Bench) -> None:
+    teller = await Teller.open(bench.store(), "node-1")
+    other = await Teller.open(bench.store(), "node-2")
+    await teller.run("ann", "ADD", 1)
+    second = await teller.run("bob", "ADD", 2)
+    refusal = await other.run("bob", "COMMIT_BUY")
+    store = bench.store()
+    assert await store.place_of(second.command_id) == ("node-1", 2)
+    assert await store.place_of(refusal.command_id) == ("node-2", 1)
+    assert await store.place_of(b"\0" * 16) is None
+
+
 async def a_history_is_told_newest_first_page_by_page(bench: Bench) -> None:
     teller = await Teller.open(bench.store(), "node-1")
     other = await Teller.open(bench.store(), "node-2")

@@ -68,6 +68,17 @@ def test_prometheus_reads_each_kind() -> None:
     }
 
 
+def test_a_value_may_have_several_labels_and_a_single_one_may_hold_commas() -> None:
+    figures = [
+        Figure("counter", "commands", "Commands.", lambda: {"BUY,accepted": 2}, "command,outcome"),
+        Figure("counter", "refusals", "Refusals.", lambda: {"late, and wrong": 1}, "reason"),
+    ]
+    assert told(*figures) == {
+        ("commands_total", "BUY,accepted"): 2,
+        ("refusals_total", "late, and wrong"): 1,
+    }
+
+
 def test_a_figure_is_read_anew_each_time() -> None:
     numbers = iter([1, 2])
     figure = Figure("gauge", "number", "A number.", lambda: next(numbers))
@@ -85,3 +96,10 @@ def test_the_console_gets_plain_numbers() -> None:
         "wait_seconds_p50": {"": 1.0},
         "wait_seconds_p99": {"": 8.0},
     }
+
+
+def test_the_console_gets_histograms_of_all_labels_together_as_well() -> None:
+    waits = {"BUY": histogram(0.5), "ADD": histogram(3.0, 3.0)}
+    figure = Figure("histogram", "wait_seconds", "Waits.", lambda: waits, "command")
+    assert plain([figure])["wait_seconds_count"] == {"BUY": 1, "ADD": 2, "": 3}
+    assert plain([figure])["wait_seconds_p50"] == {"BUY": 1.0, "ADD": 4.0, "": 4.0}

@@ -22,6 +22,17 @@ def test_it_tells_the_time_it_was_set_to_and_goes_on_with_the_monotonic_clock() 
     assert steady.now_ms() == NOON_MS + 60_000
 
 
+def test_it_tells_what_time_it_was_when_something_happened() -> None:
+    clock = Clock()
+    clock.advance(1234.5)
+    steady = SteadyClock(clock, NOON_MS)
+    happened_s = clock.seconds()
+    noted_ms = steady.now_ms()
+    clock.advance(0.6789)
+    assert steady.at_ms(happened_s) == noted_ms
+    assert steady.at_ms(happened_s - 2.0) == NOON_MS - 2_000
+
+
 def test_set_forward_it_goes_forward() -> None:
     steady = SteadyClock(Clock(), NOON_MS)
     steady.set(NOON_MS + 5)
