@@ -5,7 +5,7 @@ user's decisions are in one batch in flight at a time.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -27,7 +27,7 @@ from ledger.store import (
 )
 from ledger.summary import encode_line
 from ledger.writes import in_decision_order
-from reactor_server.batch import Batch
+from reactor_server.batch import Batch, SeatWrite
 from reactor_server.figures import LaneFigures
 from reactor_server.seat import Seat, Ticket
 
@@ -81,6 +81,7 @@ class Lane:
         self._open = Batch()
         self._room = ENTRIES_MAX
         self._told_entries = 0
+        self._is_telling = False
         self._in_flight: Batch | None = None
         self._send_call: Any = None
         self._is_closed = False
@@ -145,17 +146,21 @@ class Lane:
 
     def _send(self) -> None:
         self._send_call = None
+        self._leave()
+        # There is room too where what filled the batch was taken out of it again.
+        while self._without_room and not self.is_full and not self._is_closed:
+            seat = self._without_room.popleft()
+            seat.waits_for_room = False
+            self._on_room(seat)
+
+    def _leave(self) -> None:
+        """Let the open batch leave, unless one is on its way."""
         if self._in_flight is None and self._open.writes and not self._is_closed:
             sent = self._in_flight = self._open
             self._open = Batch()
             self._room = self._fair_share(sent)
             committing = Deferred.fromCoroutine(self._commit(sent))
             committing.addErrback(self._broken)
-        # There is room too where what filled the batch was taken out of it again.
-        while self._without_room and not self.is_full and not self._is_closed:
-            seat = self._without_room.popleft()
-            seat.waits_for_room = False
-            self._on_room(seat)
 
     def _fair_share(self, sent: Batch) -> int:
         """How many decisions the batch after `sent` takes: half of all that are under way.
@@ -173,15 +178,15 @@ class Lane:
         writes = batch.in_user_order()
         sent_s = self._clock.seconds()
         try:
-            conflicted = await self._store.commit(self._stream, writes)
+            conflicted = await self._write(self._stream, writes)
         except CommandKnown:
-            self._finish(lambda: self._on_undone(self, batch))
+            self._finish(batch, lambda: self._on_undone(self, batch))
         except (OutcomeUnknown, StoreUnavailable) as trouble:
             self.log.warn("{lane}: outcome unknown: {why}", lane=self.name, why=str(trouble))
             batch.put_in_doubt()
             self.figures.doubts += 1
             if await self._reopen():
-                self._finish(lambda: self._on_undone(self, batch))
+                self._finish(batch, lambda: self._on_undone(self, batch))
         else:
             written = [write for write in writes if write.account.user not in conflicted]
             encoded = [line.encoded for line in in_decision_order(written)]
@@ -193,14 +198,32 @@ class Lane:
                 self._sent.reached(self._stream.last_number, sent_s)
             self.figures.committed(written, len(encoded), sent_s, self._clock.seconds(), sample)
             self.figures.conflicts += len(conflicted)
-            self._finish(lambda: self._on_committed(self, batch, first_number, conflicted))
+            self._finish(
+                batch,
+                lambda: self._on_committed(self, batch, first_number, conflicted),
+                may_leave=not conflicted,
+            )
 
-    def _finish(self, tell: Callable[[], None]) -> None:
-        """Let the next batch leave at once, then tell what became of this one."""
-        if self._in_flight is not None:
-            self._told_entries = self._in_flight.entries
+    async def _write(self, stream: Stream, writes: Sequence[SeatWrite]) -> frozenset[str]:
+        try:
+            return await self._store.commit(stream, writes)
+        finally:
+            # A store that answers at once answers while the batch before this one is told.
+            while self._is_telling:
+                await deferLater(self._clock, 0)
+
+    def _finish(self, batch: Batch, tell: Callable[[], None], *, may_leave: bool = False) -> None:
+        """Let the next batch leave, then tell what became of this one.
+
+        Unless it is to be taken back, which may take something out of the next one.
+        """
+        self._told_entries = batch.entries
         self._in_flight = None
+        self._is_telling = True
+        if may_leave:
+            self._leave()
         tell()
+        self._is_telling = False
         self._send()
 
     async def _reopen(self) -> bool:

@@ -40,6 +40,11 @@ answered.
 """
 
 
+READ_BYTES_MAX = 8 * 1024
+"""What one client has sent is taken in so small parts that the answer of a store, or another
+client, never waits for long.
+"""
+
 _SLOW_DOWN = Error(Code.SLOW_DOWN, "more requests than you may make: wait a second")
 
 
@@ -144,6 +149,7 @@ class ServerProtocol(LogInProtocol):
     def connectionMade(self) -> None:
         """Count the client in, if there is room."""
         super().connectionMade()
+        self.transport.bufferSize = READ_BYTES_MAX
         self._factory.protocols.add(self)
         self._factory.counters.opened += 1
         self.number = self._factory.counters.opened

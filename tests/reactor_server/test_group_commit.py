@@ -117,6 +117,19 @@ class TestBatches:
         assert sizes(node)[0] == 6
         assert sizes(node)[-4:] == [50, 50, 50, 50]
 
+    def test_the_next_one_is_on_its_way_when_the_answers_to_this_one_go_out(
+        self, house: House
+    ) -> None:
+        node = house.node()
+        node.store.commits.shut()
+        node.ask("ADD", "ann", 1)
+        node.ask("ADD", "ann", 2)
+        on_its_way: list[int] = []
+        node.customer.on_answer = lambda: on_its_way.append(len(node.store.batches))
+        node.store.commits.open_once()
+        house.turn()
+        assert on_its_way == [2]
+
     def test_one_that_is_full_is_taken_back_whole_and_what_waited_follows(
         self, house: House
     ) -> None:
