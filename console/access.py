@@ -17,16 +17,12 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from zope.interface import implementer
 
+from console.settings import ConsoleSettings
 from protocol.authentication import AccessRole, Verifier, decoy_verifier, is_password_of
 from service.credentials import VerifierSource
 
 T = TypeVar("T")
 
-TRIES_FREE = 5
-"""Wrong passwords for one name that are answered at once."""
-
-DELAY_S_FIRST = 2.0
-DELAY_S_MAX = 60.0
 FORGET_S = 900.0
 """After this long without a wrong password the count begins anew."""
 
@@ -77,16 +73,18 @@ class Typed(UsernamePassword):
 class Guard:
     """Makes whoever guesses wait: by name, so that many connections gain nothing."""
 
-    def __init__(self, clock: IReactorTime) -> None:
+    def __init__(self, clock: IReactorTime, settings: ConsoleSettings) -> None:
         self._clock = clock
+        self._settings = settings
         self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def delay_s(self, name: str) -> float:
         """How long the next try for a name has to wait."""
         count, last_s = self._wrong.get(name, (0, 0.0))
-        if count < TRIES_FREE or self._clock.seconds() - last_s > FORGET_S:
+        more = count - self._settings.tries_free
+        if more < 0 or self._clock.seconds() - last_s > FORGET_S:
             return 0.0
-        return float(min(DELAY_S_MAX, DELAY_S_FIRST * 2 ** min(count - TRIES_FREE, 10)))
+        return float(min(self._settings.delay_s_max, self._settings.delay_s * 2 ** min(more, 10)))
 
     def was_wrong(self, name: str) -> None:
         """Count a wrong password."""
@@ -119,13 +117,14 @@ class OperatorChecker:
         in_thread: RunInThread,
         decoy_secret: bytes,
         record: RecordLogIn,
+        settings: ConsoleSettings,
     ) -> None:
         self._clock = clock
         self._verifiers = verifiers
         self._in_thread = in_thread
         self._decoy_secret = decoy_secret
         self._record = record
-        self._guard = Guard(clock)
+        self._guard = Guard(clock, settings)
 
     def requestAvatarId(self, credentials: IUsernamePassword) -> Deferred[bytes | tuple[()]]:
         """Fires with the person's avatar id; fails with `UnauthorizedLogin`."""

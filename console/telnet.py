@@ -24,6 +24,7 @@ from zope.interface import Interface, implementer
 
 from console.access import OperatorChecker, Person, Typed
 from console.daemons import Daemons
+from console.settings import ConsoleSettings
 from console.terminal import ConsoleTerminal, terminal_on
 from console.verbs import Console
 from protocol.authentication import AccessRole
@@ -51,11 +52,13 @@ class ConsoleRealm:
         endpoints: Mapping[str, IStreamClientEndpoint],
         credentials: Mapping[AccessRole, Credential],
         record: Record,
+        settings: ConsoleSettings,
     ) -> None:
         self._clock = clock
         self._endpoints = endpoints
         self._credentials = credentials
         self._record = record
+        self._idle_s = settings.idle_s
 
     def requestAvatar(
         self, avatarId: bytes | tuple[()], mind: object, *interfaces: object
@@ -73,7 +76,10 @@ class ConsoleRealm:
 
         def make() -> ConsoleTerminal:
             return ConsoleTerminal(
-                self._clock, console, lambda verb, words: self._record(person, verb, words)
+                self._clock,
+                console,
+                lambda verb, words: self._record(person, verb, words),
+                self._idle_s,
             )
 
         return ITelnetProtocol, TelnetBootstrapProtocol(terminal_on, make), log_out

@@ -22,7 +22,6 @@ from console.tables import wrapped
 from console.verbs import Console
 from protocol.errors import TradeError
 
-IDLE_S = 600.0
 TOP_EVERY_S = 1.0
 
 _CTRL_A, _CTRL_C, _CTRL_D = b"\x01", b"\x03", b"\x04"
@@ -45,7 +44,7 @@ class ConsoleTerminal(HistoricRecvLine):
         clock: IReactorTime,
         console: Console,
         record: Callable[[str, str], None],
-        idle_s: float = IDLE_S,
+        idle_s: float,
     ) -> None:
         self._clock = clock
         self._console = console

@@ -20,6 +20,7 @@ from daytrade.demo import demonstrate
 from daytrade.local_run import tell_exit
 from daytrade.restore_commands import backup, restore
 from daytrade.running import run
+from daytrade.settings import Settings
 from daytrade.stack import LocalStack, client_endpoint
 from daytrade.stack_services import StackSettings
 from daytrade.workload_commands import workload
@@ -87,7 +88,9 @@ main.add_command(contention)
     "--web-clients", type=click.IntRange(0, 16), default=1, show_default=True,
     help="Web clients, each at an address of its own.",
 )  # fmt: skip
+@click.pass_obj
 def up(
+    from_file: Settings,
     data: Path | None,
     nodes: int,
     database: str | None,
@@ -112,6 +115,8 @@ def up(
         web_clients=web_clients,
         console=True,
         tls=tls,
+        limits=from_file.limits,
+        console_settings=from_file.console,
     )
     sys.exit(run(lambda reactor: _up(reactor, data, settings)))
 

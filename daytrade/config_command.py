@@ -54,8 +54,10 @@ def _read(file: Path | None) -> Settings:
 
 
 def take_settings(context: click.Context, _option: click.Parameter, file: Path | None) -> None:
-    """Let the settings of a file be the defaults of the other options of `daytrade up`."""
-    settings = _read(file)
+    """Let the settings of a file be the defaults of the other options of `daytrade up`, and the
+    context's own object.
+    """
+    settings = context.obj = _read(file)
     if file is None and not os.environ.get(DATABASE_VARIABLE):
         return
     stack, legacy = settings.stack, settings.legacy

@@ -16,6 +16,7 @@ from twisted.internet.stdio import StandardIO
 from twisted.python.failure import Failure
 
 from console.daemons import Daemons
+from console.settings import ConsoleSettings
 from console.verbs import Console
 from daytrade.data_directory import DAEMONS_FILE
 from daytrade.running import run
@@ -122,7 +123,10 @@ async def _at_terminal(reactor: Any, verbs: Console) -> None:
     from console.terminal import ConsoleTerminal, terminal_on
 
     ended: Deferred[None] = Deferred()
-    terminal = terminal_on(lambda: ConsoleTerminal(reactor, verbs, lambda _verb, _words: None))
+    idle_s = ConsoleSettings().idle_s
+    terminal = terminal_on(
+        lambda: ConsoleTerminal(reactor, verbs, lambda _verb, _words: None, idle_s)
+    )
     with _raw_terminal():
         StandardIO(_UntilEnd(terminal, ended), reactor=reactor)
         await ended

@@ -1,7 +1,7 @@
 """The settings of a stack: one TOML file, with the secrets in the environment.
 
 Used by `daytrade up --config` and `daytrade config`. Every setting has its unit, its range and its
-meaning here and nowhere else; docs/settings.md is made from it.
+meaning where it is declared and nowhere else; docs/settings.md is made from it.
 """
 
 import os
@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
+
+from console.settings import ConsoleSettings
+from service.described import described, within
+from service.limits import PortLimits
 
 DATABASE_VARIABLE = "DAYTRADE_DATABASE"
 """The environment variable that stands above `database.dsn`: a DSN may hold a password."""
@@ -23,34 +27,26 @@ _UNKNOWN = re.compile(
 _WRONG = re.compile(r"(?P<what>.*) - at `\$\.(?P<key>.*)`")
 
 
-_KINDS = {str: "text", int: "number", bool: "true or false"}
+_KINDS = {str: "text", int: "number", float: "number", bool: "true or false"}
 
 
 class SettingsError(Exception):
     """The settings cannot be used; the message names the file and the key."""
 
 
-def _meta(description: str, unit: str = "") -> Meta:
-    return Meta(description=description, extra={"unit": unit})
-
-
-def _within(lowest: int, highest: int, description: str, unit: str = "") -> Meta:
-    return Meta(ge=lowest, le=highest, description=description, extra={"unit": unit})
-
-
 class StackTable(Struct, frozen=True, forbid_unknown_fields=True):
     """What is started."""
 
-    data: Annotated[str, _meta("directory that keeps everything; empty: a temporary one")] = ""
-    nodes: Annotated[int, _within(1, 16, "trading nodes")] = 1
-    web_clients: Annotated[int, _within(0, 16, "web clients")] = 1
+    data: Annotated[str, described("directory that keeps everything; empty: a temporary one")] = ""
+    nodes: Annotated[int, within(1, 16, "trading nodes")] = 1
+    web_clients: Annotated[int, within(0, 16, "web clients")] = 1
     port: Annotated[
-        int, _within(1024, 32_000, "the first node's; the others follow", "TCP port")
+        int, within(1024, 32_000, "the first node's; the others follow", "TCP port")
     ] = 12_100
     metrics_port: Annotated[
-        int, _within(0, 32_000, "the first service's figures; 0: none", "TCP port")
+        int, within(0, 32_000, "the first service's figures; 0: none", "TCP port")
     ] = 12_150
-    tls: Annotated[bool, _meta("let the services speak TLS 1.3 with each other")] = False
+    tls: Annotated[bool, described("let the services speak TLS 1.3 with each other")] = False
 
 
 class DatabaseTable(Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,15 +54,17 @@ class DatabaseTable(Struct, frozen=True, forbid_unknown_fields=True):
 
     dsn: Annotated[
         str,
-        _meta("a Postgres of yours; empty: the embedded one; `DAYTRADE_DATABASE` goes first"),
+        described("a Postgres of yours; empty: the embedded one; `DAYTRADE_DATABASE` goes first"),
     ] = ""
 
 
 class LegacyTable(Struct, frozen=True, forbid_unknown_fields=True):
     """The quote server."""
 
-    endpoint: Annotated[str, _meta("a quote server of yours; empty: its double", "endpoint")] = ""
-    delay: Annotated[str, _meta("of the double: none, course, or a number", "s")] = "none"
+    endpoint: Annotated[
+        str, described("a quote server of yours; empty: its double", "endpoint")
+    ] = ""
+    delay: Annotated[str, described("of the double: none, course, or a number", "s")] = "none"
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +73,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     stack: StackTable = StackTable()
     database: DatabaseTable = DatabaseTable()
     legacy: LegacyTable = LegacyTable()
+    limits: PortLimits = PortLimits()
+    console: ConsoleSettings = ConsoleSettings()
 
 
 class Setting(Struct, frozen=True):

@@ -5,7 +5,7 @@ Used by `daytrade.stack` alone. Whoever a process depends on comes before it.
 
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from console.settings import ConsoleSettings
 from daytrade.data_directory import DataDirectory
 from daytrade.ports import FreePorts
 from daytrade.process_run import Command, ExitStatus
@@ -20,6 +21,8 @@ from daytrade.processes import Backoff, SupervisedProcess
 from daytrade.stack_ways import Ways, listening
 from daytrade.watchdog import WatchLimits
 from protocol.authentication import AccessRole
+from service.described import unusual
+from service.limits import PortLimits
 
 SERVICE_GRACE_S = 20.0
 _JSON_LOG = ("--logger", "service.json_log.to_stdout")
@@ -45,6 +48,8 @@ class StackSettings(Struct, frozen=True):
     :ivar base_port: the first node's port, from which the others follow; None: free ones.
     :ivar console: start the operators' console too.
     :ivar tls: let the services speak TLS, with certificates of the stack's own authority.
+    :ivar limits: of the ports of all services but the quote server's double.
+    :ivar console_settings: how the console treats who is idle, and who guesses.
     :ivar redis: endpoint of a Redis in which prices outlive the proxies; None: none.
     :ivar metrics_port: the first port for figures, from which the others follow; None: no figures.
     """
@@ -67,6 +72,8 @@ class StackSettings(Struct, frozen=True):
     redis: str | None = None
     console: bool = False
     tls: bool = False
+    limits: PortLimits = PortLimits()
+    console_settings: ConsoleSettings = ConsoleSettings()
 
 
 class StackAddresses(Struct, frozen=True):
@@ -230,6 +237,7 @@ class StackServices:
             ("--operator", self._credential(AccessRole.OPERATOR)),
             ("--administrator", self._credential(AccessRole.ADMINISTRATOR)),
             self._to_audit("console"),
+            _each("--setting", unusual(self._settings.console_settings)),
         )
 
     def _to_audit(self, name: str) -> tuple[str, ...]:
@@ -247,6 +255,8 @@ class StackServices:
     def _service(self, name: str, plugin: str, *options: tuple[str, ...]) -> SupervisedProcess:
         twistd = (sys.executable, "-c", _TWISTD, "--nodaemon", "--pidfile=", *_JSON_LOG, plugin)
         arguments = [argument for group in options for argument in group]
+        if plugin != "legacy-quotes":
+            arguments += _each("--limit", unusual(self._settings.limits))
         if name in self._addresses.metrics:
             arguments += ["--metrics", listening(self._addresses.metrics[name])]
         command = Command(
@@ -266,6 +276,11 @@ class StackServices:
             watch=WatchLimits(answer_s=self._settings.answer_s),
             on_exit=lambda process, status: self._on_exit(process.name, status),
         )
+
+
+def _each(option: str, values: Iterable[str]) -> tuple[str, ...]:
+    """An option that is given once for each value."""
+    return tuple(word for value in values for word in (option, value))
 
 
 def operated(addresses: StackAddresses) -> dict[str, str]:

@@ -158,6 +158,12 @@ def hello(agent: str) -> Hello:
     return Hello(PROTOCOL_VERSION, PROTOCOL_VERSION, agent)
 
 
-def welcome(server: str, version: int, outstanding_max: int, heartbeat_ms: int) -> Welcome:
-    """The answer of a server that keeps the usual frame limit."""
-    return Welcome(version, server, FRAME_BYTES_MAX, outstanding_max, heartbeat_ms)
+def welcome(
+    server: str,
+    version: int,
+    outstanding_max: int,
+    heartbeat_ms: int,
+    frame_bytes_max: int = FRAME_BYTES_MAX,
+) -> Welcome:
+    """The answer of a server to a Hello."""
+    return Welcome(version, server, frame_bytes_max, outstanding_max, heartbeat_ms)

@@ -4,13 +4,18 @@ Used by `service.server`. A flood costs those who are nobody yet their place, ne
 logged in.
 """
 
+import math
 from collections import Counter, OrderedDict
 from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
+from protocol.errors import Code
+from protocol.messages import DumpLog, Error, Message
 from service.endpoints import is_this_machine
-from service.limits import PortLimits, TokenBucket, TokenBuckets
+from service.limits import PortLimits, Rate, TokenBucket, TokenBuckets
+
+_SLOW_DOWN = Error(Code.SLOW_DOWN, "more requests than you may make: wait a second")
 
 
 class Applicant(Protocol):
@@ -34,10 +39,15 @@ class Admission:
         self._limits = limits
         self._by_host: Counter[str] = Counter()
         self._applicants: OrderedDict[Applicant, None] = OrderedDict()
-        self._arrivals = TokenBuckets(clock, limits.connections)
-        self._wrong = TokenBuckets(clock, limits.log_ins_refused)
+
+        def buckets(per_s: float, burst: float) -> TokenBuckets:
+            return TokenBuckets(clock, Rate(per_s, burst))
+
+        self._arrivals = buckets(limits.address_connections_per_s, limits.address_connections_burst)
+        self._wrong = buckets(limits.refused_log_ins_per_s, limits.refused_log_ins_burst)
         self._users = TokenBuckets(clock, limits.user_requests)
-        self._hosts = TokenBuckets(clock, limits.address_requests)
+        self._hosts = buckets(limits.address_requests_per_s, limits.address_requests_burst)
+        self._dumplogs = buckets(limits.user_dumplogs_per_s, limits.user_dumplogs_burst)
         self.connections = 0
 
     def arrived(self, applicant: Applicant) -> str:
@@ -93,18 +103,24 @@ class Admission:
 
     def pace_of_user(self, name: str, host: str) -> "Pace":
         """How fast a user at an address may ask."""
-        return Pace(self._users.of(name), self._hosts.of(host))
+        return Pace(self._users.of(name), self._hosts.of(host), self._dumplogs.of(name))
 
 
 class Pace:
     """The buckets that one user's requests are taken from."""
 
-    __slots__ = ("_host", "_user")
+    __slots__ = ("_dumplogs", "_host", "_user")
 
-    def __init__(self, user: TokenBucket, host: TokenBucket) -> None:
+    def __init__(self, user: TokenBucket, host: TokenBucket, dumplogs: TokenBucket) -> None:
         self._user = user
         self._host = host
+        self._dumplogs = dumplogs
 
-    def take(self) -> bool:
-        """Tell whether one more request may be taken now."""
-        return self._user.take() and self._host.take()
+    def refusal(self, request: Message) -> Error | None:
+        """Take one more request, or tell why it may not be taken now."""
+        if not (self._user.take() and self._host.take()):
+            return _SLOW_DOWN
+        if type(request) is DumpLog and not self._dumplogs.take():
+            wait_s = math.ceil(self._dumplogs.wait_s(1))
+            return Error(Code.SLOW_DOWN, f"you ask for the log too often: wait {wait_s} s")
+        return None

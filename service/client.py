@@ -26,7 +26,8 @@ from protocol.messages import (
 )
 from protocol.states import Role
 from service.credentials import Credential
-from service.wire import HEARTBEAT_S, WireProtocol
+from service.limits import HEARTBEAT_S
+from service.wire import WireProtocol
 
 OnReply = Callable[[Message], None]
 OnChunk = Callable[[bytes], None]

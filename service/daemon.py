@@ -28,6 +28,7 @@ from twisted.python.failure import Failure
 from protocol.errors import TradeError
 from protocol.messages import Health
 from service import endpoints
+from service.described import changed
 from service.figures import Figure
 from service.intake import Intake
 from service.lifeline import Lifeline
@@ -64,6 +65,19 @@ class DaemonOptions(usage.Options):
         ],
         ["metrics", None, None, "Endpoint for /metrics, /healthz and /readyz; none without it."],
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limits = PortLimits()
+
+    def opt_limit(self, text: str) -> None:
+        """A limit of the port, as NAME=NUMBER, for each that is not the usual one: those of
+        [limits] in docs/settings.md."""
+        try:
+            self.limits = changed(self.limits, text)
+        except ValueError as error:
+            raise usage.UsageError(f"--limit: {error}") from None
+        self["limit"] = " ".join(filter(None, [self.get("limit"), text]))
 
     def path(self, name: str) -> Path | None:
         """A file name given as an option, or None."""
@@ -118,7 +132,7 @@ class Listener:
         self._factory = factory
         self.intake: Intake | None = None
         if limits is not None:
-            self.intake = Intake(reactor, limits.tls_accepts if is_tls else limits.accepts)
+            self.intake = Intake(reactor, limits.accepts(is_tls=is_tls))
         self._port: IListeningPort | None = None
 
     async def open(self) -> None:

@@ -5,11 +5,31 @@ users; what the system's own services ask is bounded by their windows alone.
 """
 
 from collections import OrderedDict
+from typing import Annotated
 
 from msgspec import Struct
 from twisted.internet.interfaces import IReactorTime
 
+from protocol.framing import FRAME_BYTES_MAX
+from service.described import within
+
 KEYS_MAX = 10_000
+
+HEARTBEAT_S = 10.0
+"""After this long without a byte from the peer a Ping goes out."""
+
+CONGESTED_S_MAX = 30.0
+"""How long a peer may leave its side unread before it is let go."""
+
+LOG_IN_S_MAX = 10.0
+"""How long a client may take to say hello and log in."""
+
+LOG_IN_TRIES_MAX = 5
+
+OUTSTANDING_MAX = 16_384
+"""Requests of one connection that may wait for an answer; no more are read until half are
+answered.
+"""
 
 
 class Rate(Struct, frozen=True):
@@ -19,29 +39,89 @@ class Rate(Struct, frozen=True):
     burst: float
 
 
-class PortLimits(Struct, frozen=True):
-    """The limits of one port.
+class PortLimits(Struct, frozen=True, forbid_unknown_fields=True):
+    """The limits of one port; they are settings, and what each means stands with it."""
 
-    :ivar accepts: new ones of all clients; beyond, they wait in the kernel.
-    :ivar tls_accepts: the same for a port with TLS, where each costs a handshake.
-    :ivar connections_max: of all clients; beyond, who has not logged in longest makes room.
-    :ivar connections_per_address_max: beyond, the new one is turned away.
-    :ivar not_logged_in_max: beyond, who has been at it longest makes room.
-    :ivar connections: new ones from one address.
-    :ivar log_ins_refused: from one address; beyond, every try is turned away.
-    :ivar user_requests: of one name that logged in as a user, over all its connections.
-    :ivar address_requests: of all users at one address.
-    """
+    accepts_per_s: Annotated[
+        float, within(10, 100_000, "new connections of a port; others wait in the kernel", "1/s")
+    ] = 2_000.0
+    accepts_burst: Annotated[
+        int, within(8, 100_000, "of them at once after a rest", "connections")
+    ] = 200
+    tls_accepts_per_s: Annotated[
+        float, within(10, 100_000, "the same for a port with TLS: handshakes", "1/s")
+    ] = 400.0
+    tls_accepts_burst: Annotated[
+        int, within(8, 100_000, "of them at once after a rest", "connections")
+    ] = 100
+    connections_max: Annotated[
+        int, within(16, 100_000, "of all clients; beyond, who has not logged in makes room")
+    ] = 8_192
+    connections_per_address_max: Annotated[
+        int, within(1, 100_000, "beyond, the new one is turned away; not held against loopback")
+    ] = 4_096
+    not_logged_in_max: Annotated[
+        int, within(8, 100_000, "beyond, who has been at it longest makes room", "connections")
+    ] = 1_024
+    address_connections_per_s: Annotated[
+        float, within(0.1, 100_000, "new ones of one address; not held against loopback", "1/s")
+    ] = 500.0
+    address_connections_burst: Annotated[
+        int, within(1, 100_000, "of them at once after a rest", "connections")
+    ] = 2_000
+    log_in_s: Annotated[
+        float, within(0.5, 300, "from connecting to the end of the log-in; beyond, it ends", "s")
+    ] = LOG_IN_S_MAX
+    log_in_tries: Annotated[
+        int, within(1, 100, "wrong log-ins on one connection, the last of which ends it")
+    ] = LOG_IN_TRIES_MAX
+    refused_log_ins_per_s: Annotated[
+        float, within(0.01, 1_000, "of one address; beyond, no try is judged", "1/s")
+    ] = 1.0
+    refused_log_ins_burst: Annotated[
+        int, within(1, 10_000, "of them at once after a rest", "log-ins")
+    ] = 60
+    user_requests_per_s: Annotated[
+        float, within(0.1, 100_000, "of one user, over all connections; beyond: slow down", "1/s")
+    ] = 200.0
+    user_requests_burst: Annotated[
+        int, within(1, 1_000_000, "of them at once after a rest", "requests")
+    ] = 1_000
+    address_requests_per_s: Annotated[
+        float, within(0.1, 1_000_000, "of all users of one address; beyond: slow down", "1/s")
+    ] = 2_000.0
+    address_requests_burst: Annotated[
+        int, within(1, 1_000_000, "of them at once after a rest", "requests")
+    ] = 10_000
+    user_dumplogs_per_s: Annotated[
+        float, within(0.001, 1_000, "DUMPLOG of one user; beyond: slow down", "1/s")
+    ] = 0.2
+    user_dumplogs_burst: Annotated[
+        int, within(1, 10_000, "of them at once after a rest", "requests")
+    ] = 5
+    outstanding_max: Annotated[
+        int, within(1, 1_000_000, "unanswered on one connection; no more are read", "requests")
+    ] = OUTSTANDING_MAX
+    frame_bytes_max: Annotated[
+        int, within(FRAME_BYTES_MAX // 2, FRAME_BYTES_MAX, "of one who is logged in", "bytes")
+    ] = FRAME_BYTES_MAX
+    heartbeat_s: Annotated[
+        float, within(0.1, 300, "without a byte; the third such time in a row is the last", "s")
+    ] = HEARTBEAT_S
+    unread_s: Annotated[
+        float, within(0.5, 3_600, "that a client may leave replies unread", "s")
+    ] = CONGESTED_S_MAX
 
-    accepts: Rate = Rate(2_000.0, 200.0)
-    tls_accepts: Rate = Rate(400.0, 100.0)
-    connections_max: int = 8_192
-    connections_per_address_max: int = 4_096
-    not_logged_in_max: int = 1_024
-    connections: Rate = Rate(500.0, 2_000.0)
-    log_ins_refused: Rate = Rate(1.0, 60.0)
-    user_requests: Rate = Rate(200.0, 1_000.0)
-    address_requests: Rate = Rate(2_000.0, 10_000.0)
+    def accepts(self, *, is_tls: bool) -> Rate:
+        """How fast a port may take new connections."""
+        if is_tls:
+            return Rate(self.tls_accepts_per_s, self.tls_accepts_burst)
+        return Rate(self.accepts_per_s, self.accepts_burst)
+
+    @property
+    def user_requests(self) -> Rate:
+        """How fast one user may ask."""
+        return Rate(self.user_requests_per_s, self.user_requests_burst)
 
 
 class TokenBucket:

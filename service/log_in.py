@@ -20,13 +20,9 @@ from protocol.states import Role
 from service.admission import Admission
 from service.credentials import VerifierSource
 from service.endpoints import certified_roles
+from service.limits import PortLimits
 from service.server_figures import WireCounters
 from service.wire import WireProtocol, internal_error
-
-LOG_IN_S_MAX = 10.0
-"""How long a client may take to say hello and log in."""
-
-LOG_IN_TRIES_MAX = 5
 
 OnLogIn = Callable[[Any, str, bool], None]
 
@@ -35,7 +31,7 @@ class LogInPort(Protocol):
     """What a log-in needs of its port; see `service.server.WireServerFactory`."""
 
     clock: IReactorTime
-    heartbeat_s: float
+    limits: PortLimits
     verifiers: VerifierSource
     decoy_secret: bytes
     admission: Admission
@@ -52,7 +48,10 @@ class LogInProtocol(WireProtocol):
     log = Logger()
 
     def __init__(self, port: LogInPort) -> None:
-        super().__init__(port.clock, Role.SERVER, port.heartbeat_s)
+        limits = self._limits = port.limits
+        super().__init__(
+            port.clock, Role.SERVER, limits.heartbeat_s, limits.unread_s, limits.frame_bytes_max
+        )
         self._port = port
         self._log_in: ServerLogIn | None = None
         self._log_in_tries = 0
@@ -122,7 +121,7 @@ class LogInProtocol(WireProtocol):
         self._port.counters.log_ins_refused += 1
         self._port.admission.was_refused(self.host)
         self._port.on_log_in(self, self._claimed_name, True)
-        if self._log_in_tries >= LOG_IN_TRIES_MAX:
+        if self._log_in_tries >= self._limits.log_in_tries:
             self.send(Error(refusal.code, "too many failed log-ins on one connection"))
             self.close()
         else:
@@ -138,11 +137,11 @@ class LogInProtocol(WireProtocol):
     def connectionMade(self) -> None:
         """Give the client some seconds to log in."""
         super().connectionMade()
-        self._log_in_call = self._clock.callLater(LOG_IN_S_MAX, self._log_in_timed_out)
+        self._log_in_call = self._clock.callLater(self._limits.log_in_s, self._log_in_timed_out)
 
     def _log_in_timed_out(self) -> None:
         self.dropped("slow log-in")
-        self.send(Error(Code.TOO_SLOW, f"log in within {LOG_IN_S_MAX:.0f} s"))
+        self.send(Error(Code.TOO_SLOW, f"log in within {self._limits.log_in_s:g} s"))
         self.close()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

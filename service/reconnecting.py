@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from service.client import ClientProtocol, connect
 from service.credentials import Credential
-from service.wire import HEARTBEAT_S
+from service.limits import HEARTBEAT_S
 
 RETRY_S_MAX = 3.0
 

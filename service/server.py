@@ -28,24 +28,13 @@ from service.credentials import VerifierSource
 from service.limits import PortLimits
 from service.link import Link as Link
 from service.link import Service as Service
-from service.log_in import LOG_IN_S_MAX as LOG_IN_S_MAX
-from service.log_in import LOG_IN_TRIES_MAX as LOG_IN_TRIES_MAX
 from service.log_in import LogInProtocol, OnLogIn
 from service.server_figures import WireCounters
-from service.wire import HEARTBEAT_S
-
-OUTSTANDING_MAX = 16_384
-"""Requests of one connection that may wait for an answer; no more are read until half are
-answered.
-"""
-
 
 READ_BYTES_MAX = 8 * 1024
 """What one client has sent is taken in so small parts that the answer of a store, or another
 client, never waits for long.
 """
-
-_SLOW_DOWN = Error(Code.SLOW_DOWN, "more requests than you may make: wait a second")
 
 
 class ServerProtocol(LogInProtocol):
@@ -59,6 +48,7 @@ class ServerProtocol(LogInProtocol):
     def __init__(self, factory: "WireServerFactory") -> None:
         super().__init__(factory)
         self._factory: WireServerFactory = factory
+        self._outstanding_max = factory.limits.outstanding_max
         self._pace: Pace | None = None
         self._outstanding = 0
         self._is_reading = True
@@ -81,20 +71,30 @@ class ServerProtocol(LogInProtocol):
     def message_received(self, request_id: bytes, message: Message) -> None:
         """Answer what the connection itself can answer, and pass on the rest."""
         if self.state in (State.OPEN, State.DRAINING) and not isinstance(message, HealthRequest):
-            if self._pace is not None and not self._pace.take():
-                self.send(_SLOW_DOWN, request_id)
+            refusal = None if self._pace is None else self._pace.refusal(message)
+            if refusal is not None:
+                self.send(refusal, request_id)
                 return
             self._outstanding += 1
             self._last_id = request_id
-            if self._outstanding >= OUTSTANDING_MAX:
+            if self._outstanding >= self._outstanding_max:
                 self._regulate_reading()
             self._factory.service.request_received(self, request_id, message)
         elif isinstance(message, HealthRequest):
             self.send(self._factory.service.health(), request_id)
         elif isinstance(message, Hello):
             version = choose_version(message)
-            heartbeat_ms = int(self._heartbeat_s * 1000)
-            self.send(welcome(self._factory.name, version, OUTSTANDING_MAX, heartbeat_ms))
+            limits = self._limits
+            heartbeat_ms = int(limits.heartbeat_s * 1000)
+            self.send(
+                welcome(
+                    self._factory.name,
+                    version,
+                    limits.outstanding_max,
+                    heartbeat_ms,
+                    limits.frame_bytes_max,
+                )
+            )
         elif isinstance(message, LogIn):
             self.start_log_in(request_id, message)
         elif isinstance(message, LogInProof):
@@ -122,7 +122,7 @@ class ServerProtocol(LogInProtocol):
 
     def _regulate_reading(self) -> None:
         """Read no more while too much waits for an answer, or for the client to read it."""
-        limit = OUTSTANDING_MAX if self._is_reading else OUTSTANDING_MAX // 2
+        limit = self._outstanding_max if self._is_reading else self._outstanding_max // 2
         may_read = self._outstanding < limit and not self.is_congested
         if may_read != self._is_reading and not self.is_lost:
             self._is_reading = may_read
@@ -202,7 +202,6 @@ class WireServerFactory(ServerFactory):
         service: Service,
         verifiers: VerifierSource,
         decoy_secret: bytes,
-        heartbeat_s: float = HEARTBEAT_S,
         limits: PortLimits = _USUAL_LIMITS,
     ) -> None:
         self.clock = clock
@@ -210,7 +209,7 @@ class WireServerFactory(ServerFactory):
         self.service = service
         self.verifiers = verifiers
         self.decoy_secret = decoy_secret
-        self.heartbeat_s = heartbeat_s
+        self.limits = limits
         self.admission = Admission(clock, limits)
         self.counters = WireCounters()
         self.on_log_in: OnLogIn = lambda _session, _name, _is_refused: None

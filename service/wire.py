@@ -15,18 +15,14 @@ from zope.interface import implementer
 from protocol.connection import Connection, Unreadable
 from protocol.errors import Code, RemoteProtocolError
 from protocol.fields import NO_ID
+from protocol.framing import FRAME_BYTES_MAX
 from protocol.messages import Message, Ping, Pong
 from protocol.states import Role, State
-
-HEARTBEAT_S = 10.0
-"""After this long without a byte from the peer a Ping goes out."""
+from service.limits import CONGESTED_S_MAX, HEARTBEAT_S
 
 SILENT_BEATS_MAX = 3
 SLOW_FRAME_BEATS_MAX = 2
 """A peer that is in the middle of one frame for this many beats in a row is let go."""
-
-CONGESTED_S_MAX = 30.0
-"""How long a peer may leave its side unread before it is let go."""
 
 BUFFERED_BYTES_MAX = 64 * 1024
 """Frames written in one turn are handed to the transport early once they are this many bytes."""
@@ -42,10 +38,18 @@ class WireProtocol(Protocol):
     log = Logger()
     transport: Any
 
-    def __init__(self, clock: IReactorTime, role: Role, heartbeat_s: float = HEARTBEAT_S) -> None:
+    def __init__(
+        self,
+        clock: IReactorTime,
+        role: Role,
+        heartbeat_s: float = HEARTBEAT_S,
+        unread_s: float = CONGESTED_S_MAX,
+        frame_bytes_max: int = FRAME_BYTES_MAX,
+    ) -> None:
         self._clock = clock
-        self._connection = Connection(role)
+        self._connection = Connection(role, frame_bytes_max)
         self._heartbeat_s = heartbeat_s
+        self._unread_s = unread_s
         self._beat_call: Any = None
         self._silent_beats = 0
         self._unfinished = b""
@@ -207,7 +211,7 @@ class WireProtocol(Protocol):
         if self.is_congested:
             return
         self.is_congested = True
-        self._congested_call = self._clock.callLater(CONGESTED_S_MAX, self._give_up_on_reader)
+        self._congested_call = self._clock.callLater(self._unread_s, self._give_up_on_reader)
         self.congestion_changed()
 
     def resumeProducing(self) -> None:

@@ -13,7 +13,6 @@ from service.credentials import VerifierSource
 from service.daemon import DaemonOptions, Listener, Watch, stop_once
 from service.figures import Figure
 from service.intake import intake_figures
-from service.limits import PortLimits
 from service.operations import OperatedService, Verb
 from service.server import Service, WireServerFactory
 from service.server_figures import server_figures
@@ -43,10 +42,8 @@ class OperatedPort:
         name = options["name"]
         operated = OperatedService(service)
         self._service = service
-        limits = PortLimits()
-        self.factory = WireServerFactory(
-            reactor, name, operated, verifiers, os.urandom(32), limits=limits
-        )
+        limits = options.limits
+        self.factory = WireServerFactory(reactor, name, operated, verifiers, os.urandom(32), limits)
         self.listener = Listener(reactor, options["listen"], self.factory, limits)
         everything = [
             *server_figures(self.factory),

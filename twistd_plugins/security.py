@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from audit.event_recorder import EventRecorder
 from audit.security import Outcome
 from audit.security_recorder import SecurityRecorder
 from console.access import Person
@@ -19,20 +20,23 @@ from service.time import wall_ms
 
 
 class SecurityLog:
-    """Records log-ins and what operators ask.
+    """Records log-ins and what operators ask."""
 
-    :ivar steps: of the daemon's start and stop; nothing that records may be stopped after them.
-    """
+    def __init__(self, recorder: EventRecorder) -> None:
+        self.recorder = recorder
 
-    def __init__(self, reactor: Any, options: DaemonOptions, credential: Credential) -> None:
+    @classmethod
+    def shipped(cls, reactor: Any, options: DaemonOptions, credential: Credential) -> "SecurityLog":
+        """One that is kept by the audit daemon of the options."""
         audit = client_endpoint(reactor, options["audit"])
-        self.recorder = SecurityRecorder(
-            reactor, options["name"], audit, credential, wall_ms, random.random
-        )
+        name = options["name"]
+        return cls(SecurityRecorder(reactor, name, audit, credential, wall_ms, random.random))
 
     @property
     def steps(self) -> list[Step]:
-        """Ship from the start, and at the end until the daemon has all."""
+        """Hand on from the start, and at the end until all is durable; nothing that records may be
+        stopped after them.
+        """
 
         async def start() -> None:
             self.recorder.start()

@@ -21,6 +21,7 @@ from audit.heads import HeadKey, HeadKeyError
 from audit.mending import Mended, mend
 from audit.notary import Notary
 from audit.operations import AuditVerbs
+from audit.own_recorder import OwnRecorder
 from audit.postgres_heads import PostgresHeads
 from audit.store import Store
 from service.daemon import DaemonOptions, daemon_service
@@ -28,6 +29,7 @@ from service.ordered import Step
 from service.time import wall_ms
 from twistd_plugins.common import accept_option, check_endpoints
 from twistd_plugins.port import OperatedPort
+from twistd_plugins.security import SecurityLog
 
 log = Logger()
 
@@ -95,6 +97,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         partial(deferToThreadPool, reactor, writer),
         partial(deferToThreadPool, reactor, readers),
     )
+    security = SecurityLog(OwnRecorder(reactor, options["name"], store, wall_ms))
     port = OperatedPort(
         reactor,
         options,
@@ -102,6 +105,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         options.verifiers,
         store_figures(store),
         AuditVerbs(store, options.store_path).verbs(),
+        security,
     )
 
     async def start_threads() -> None:
@@ -137,6 +141,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         Step("torn log", mend_log),
         Step("log", store.open, store.close),
         *heads_steps(reactor, options, store),
+        *security.steps,
         Step("connections", stop=end_connections),
         Step("requests", stop=answer_what_was_asked),
         Step("port", port.listener.open, port.listener.close),

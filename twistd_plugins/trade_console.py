@@ -8,12 +8,14 @@ from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.threads import deferToThreadPool
+from twisted.python import usage
 from twisted.python.threadpool import ThreadPool
 
 from console.access import OperatorChecker
+from console.settings import ConsoleSettings
 from protocol.authentication import AccessRole
 from service.daemon import DaemonOptions, Listener, daemon_service
-from service.limits import PortLimits
+from service.described import changed
 from service.ordered import Step
 from twistd_plugins.common import accept_option, check_endpoints, credential_option, named_endpoints
 from twistd_plugins.security import SecurityLog
@@ -32,6 +34,18 @@ class Options(DaemonOptions):
         ["operator", None, None, "File with what operators' questions are asked by."],
         ["administrator", None, None, "File with what administrators' are asked by."],
     ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.settings = ConsoleSettings()
+
+    def opt_setting(self, text: str) -> None:
+        """A setting of the console, as NAME=NUMBER, for each that is not the usual one: those of
+        [console] in docs/settings.md."""
+        try:
+            self.settings = changed(self.settings, text)
+        except ValueError as error:
+            raise usage.UsageError(f"--setting: {error}") from None
 
     def postOptions(self) -> None:
         """Check what can be checked without asking anybody."""
@@ -56,7 +70,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
 
     pool = ThreadPool(minthreads=0, maxthreads=1, name="console passwords")
 
-    security = SecurityLog(reactor, options, options.credential)
+    security = SecurityLog.shipped(reactor, options, options.credential)
 
     checker = OperatorChecker(
         reactor,
@@ -64,11 +78,12 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         lambda work: deferToThreadPool(reactor, pool, work),
         os.urandom(32),
         security.console_log_in,
+        options.settings,
     )
     endpoints = named_endpoints(reactor, "daemons", options["daemons"])
-    realm = ConsoleRealm(reactor, endpoints, options.credentials, security.typed)
+    realm = ConsoleRealm(reactor, endpoints, options.credentials, security.typed, options.settings)
     factory = ConsoleFactory(reactor, realm, checker)
-    listener = Listener(reactor, options["listen"], factory, PortLimits())
+    listener = Listener(reactor, options["listen"], factory, options.limits)
 
     async def start_threads() -> None:
         pool.start()

@@ -71,7 +71,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         *shipper_figures({"hits": legacy.hits.shipper}),
         *legacy.figures,
     ]
-    security = SecurityLog(reactor, options, options.credential)
+    security = SecurityLog.shipped(reactor, options, options.credential)
     verbs = [*CacheVerbs(quotes).verbs(), legacy.verb]
     port = OperatedPort(reactor, options, proxy, options.verifiers, figures, verbs, security)
 

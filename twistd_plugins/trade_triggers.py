@@ -97,7 +97,7 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         *prices.figures,
     ]
     service = NoTrade(lambda: _health(triggers, standby))
-    security = SecurityLog(reactor, options, options.credential)
+    security = SecurityLog.shipped(reactor, options, options.credential)
     times = TimesVerb(triggers.steady.at_ms, {f"{stream}/0": shipper.stages})
     verbs = [*CacheVerbs(triggers.quotes).verbs(), times.verb(), prices.legacy_verb]
     port = OperatedPort(reactor, options, service, store, figures, verbs, security)

@@ -14,7 +14,6 @@ from audit.security_recorder import SecurityRecorder
 from protocol.messages import Health
 from service.daemon import DaemonOptions, Listener, Watch, client_endpoint, daemon_service
 from service.intake import intake_figures
-from service.limits import PortLimits
 from service.ordered import Step
 from service.time import make_timers_monotonic, wall_ms
 from twistd_plugins.common import check_endpoints, credential_option, number_within
@@ -114,14 +113,17 @@ def makeService(options: Options, reactor: Any = None) -> IService:
         options.credential,
         options.administrator,
         WebSettings(
-            options.is_secure, options["origin"], Lifetimes(idle_ms=options["idle"] * SECOND_MS)
+            options.is_secure,
+            options["origin"],
+            Lifetimes(idle_ms=options["idle"] * SECOND_MS),
+            options.limits.user_requests,
         ),
     )
     front = Front(web.gate.answer, is_behind_proxy=bool(options["behind-proxy"]))
     # A proxy's connections all come from its own address.
     per_address_max = CONNECTIONS_MAX if options["behind-proxy"] else PER_ADDRESS_MAX
     site = LimitedSite(reactor, front, per_address_max)
-    listener = Listener(reactor, options["listen"], site, PortLimits())
+    listener = Listener(reactor, options["listen"], site, options.limits)
 
     async def start_threads() -> None:
         threads.start()

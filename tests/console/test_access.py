@@ -2,20 +2,15 @@
 
 from twisted.cred.error import UnauthorizedLogin
 
-from console.access import (
-    DELAY_S_FIRST,
-    DELAY_S_MAX,
-    FORGET_S,
-    TRIES_FREE,
-    Guard,
-    OperatorChecker,
-    Person,
-    Typed,
-)
+from console.access import FORGET_S, Guard, OperatorChecker, Person, Typed
+from console.settings import ConsoleSettings
 from protocol.authentication import AccessRole
 from tests.console.premises import at_once
 from tests.service.links import BoundedClock, outcome_of
 from tests.service.premises import PASSWORD, VERIFIERS
+
+USUAL = ConsoleSettings()
+TRIES_FREE = USUAL.tries_free
 
 
 class Door:
@@ -30,6 +25,7 @@ class Door:
             at_once,
             b"decoy",
             lambda *record: self.records.append(record),
+            USUAL,
         )
 
     def knock(self, name: str, password: str = PASSWORD) -> list[object]:
@@ -71,7 +67,7 @@ def test_after_five_wrong_ones_each_try_waits_longer_the_right_one_too() -> None
     for _ in range(TRIES_FREE):
         assert is_refused(door.knock("olga", "wrong"))
     late = door.knock("olga")
-    door.clock.advance(DELAY_S_FIRST - 0.1)
+    door.clock.advance(USUAL.delay_s - 0.1)
     assert late == []
     door.clock.advance(0.1)
     assert late == [b"operator olga"]
@@ -87,20 +83,29 @@ def test_the_wait_is_for_the_name_that_was_guessed_alone() -> None:
 
 def test_the_wait_doubles_up_to_a_limit_and_is_forgotten_in_time() -> None:
     clock = BoundedClock()
-    guard = Guard(clock)
+    guard = Guard(clock, USUAL)
     waits = []
     for _ in range(TRIES_FREE + 8):
         guard.was_wrong("olga")
         waits.append(guard.delay_s("olga"))
     assert waits[: TRIES_FREE - 1] == [0.0] * (TRIES_FREE - 1)
     assert waits[TRIES_FREE - 1 : TRIES_FREE + 2] == [2.0, 4.0, 8.0]
-    assert waits[-1] == DELAY_S_MAX
+    assert waits[-1] == USUAL.delay_s_max
     clock.advance(FORGET_S + 1)
     assert guard.delay_s("olga") == 0.0
 
 
+def test_tries_and_delays_are_settings() -> None:
+    guard = Guard(BoundedClock(), ConsoleSettings(tries_free=2, delay_s=0.5, delay_s_max=0.75))
+    waits = []
+    for _ in range(4):
+        guard.was_wrong("olga")
+        waits.append(guard.delay_s("olga"))
+    assert waits == [0.0, 0.5, 0.75, 0.75]
+
+
 def test_what_is_remembered_of_guesses_is_bounded() -> None:
-    guard = Guard(BoundedClock())
+    guard = Guard(BoundedClock(), USUAL)
     for number in range(2_000):
         for _ in range(TRIES_FREE):
             guard.was_wrong(f"name-{number}")

@@ -6,11 +6,13 @@ import pytest
 from twisted.internet.protocol import connectionDone
 from twisted.internet.testing import StringTransport
 
-from console.terminal import IDLE_S, ConsoleTerminal, terminal_on
+from console.settings import ConsoleSettings
+from console.terminal import ConsoleTerminal, terminal_on
 from tests.console.premises import SystemInMemory
 
 UP, LEFT, CTRL_C, CTRL_D, CTRL_U = b"\x1b[A", b"\x1b[D", b"\x03", b"\x04", b"\x15"
 PROMPT = "daytrade> "
+IDLE_S = ConsoleSettings().idle_s
 _ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|c|[0-9])")
 
 
@@ -27,7 +29,10 @@ class Seat:
         console = system.console(name)
         self._protocol = terminal_on(
             lambda: ConsoleTerminal(
-                system.clock, console, lambda verb, words: self.typed.append((verb, words))
+                system.clock,
+                console,
+                lambda verb, words: self.typed.append((verb, words)),
+                IDLE_S,
             )
         )
         self._protocol.makeConnection(self.transport)

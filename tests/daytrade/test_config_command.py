@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from console.settings import ConsoleSettings
 from daytrade import cli
 from daytrade.settings import DATABASE_VARIABLE, settings_table
 from daytrade.stack_services import StackSettings
+from service.limits import PortLimits
 
 
 def typed(*words: str | Path, **environment: str) -> Result:
@@ -18,7 +20,10 @@ def typed(*words: str | Path, **environment: str) -> Result:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "daytrade.toml"
-    path.write_text("[stack]\nnodes = 3\nport = 20000\ntls = true\n[legacy]\ndelay = '0.5'\n")
+    path.write_text(
+        "[stack]\nnodes = 3\nport = 20000\ntls = true\n[legacy]\ndelay = '0.5'\n"
+        "[limits]\nconnections_max = 100\n[console]\nidle_s = 60\n"
+    )
     return path
 
 
@@ -56,6 +61,12 @@ class TestUp:
         (settings,) = self.settings
         assert (settings.nodes, settings.base_port, settings.tls) == (2, 20_000, True)
         assert settings.legacy_delay == "0.5"
+        assert settings.limits == PortLimits(connections_max=100)
+        assert settings.console_settings == ConsoleSettings(idle_s=60.0)
+
+    def test_without_a_file_limits_are_the_usual_ones(self) -> None:
+        assert typed("up").exit_code == 0
+        assert self.settings[0].limits == PortLimits()
 
     def test_the_database_may_come_from_the_environment_alone(self) -> None:
         typed("up", **{DATABASE_VARIABLE: "dbname=elsewhere"})

@@ -51,6 +51,8 @@ def test_the_environment_goes_before_the_file_for_the_database(tmp_path: Path) -
         ("[stack]\ntls = 1\n", "stack.tls: Expected `bool`"),
         ("[stack]\nport = 80\n", "stack.port: Expected `int` >= 1024"),
         ("stack = 3\n", "stack: Expected `object`"),
+        ("[limits]\nlog_in_s = 0\n", "limits.log_in_s: Expected `float` >= 0.5"),
+        ("[console]\nidle = 3\n", "console.idle: there is no such setting"),
         ("[stack\n", "is no TOML"),
     ],
 )

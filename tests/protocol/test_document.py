@@ -18,7 +18,7 @@ from protocol.framing import (
 )
 from protocol.messages import KINDS, Message
 from protocol.states import REPLIES, REQUESTS, TRANSITIONS, Role, State
-from service.server import LOG_IN_S_MAX, LOG_IN_TRIES_MAX
+from service.limits import LOG_IN_S_MAX, LOG_IN_TRIES_MAX
 from service.wire import SILENT_BEATS_MAX, SLOW_FRAME_BEATS_MAX
 from tests.protocol.document import Example, examples, kinds, split_frames, tables, transitions
 from tests.protocol.plain_msgpack import Value, pack

@@ -28,7 +28,6 @@ from service.client import ClientProtocol, connect
 from service.credentials import Credential, FixedVerifiers, VerifierSource
 from service.limits import PortLimits
 from service.server import Link, WireServerFactory
-from service.wire import HEARTBEAT_S
 from tests.service.links import BoundedClock, MemoryEndpoint, SocketDouble, outcome_of
 
 PASSWORD = "correct horse"
@@ -146,7 +145,6 @@ class ServerInMemory:
     def __init__(
         self,
         verifiers: VerifierSource = VERIFIERS,
-        heartbeat_s: float = HEARTBEAT_S,
         clock: BoundedClock | None = None,
         limits: PortLimits | None = None,
     ) -> None:
@@ -158,7 +156,6 @@ class ServerInMemory:
             self.service,
             verifiers,
             b"decoy",
-            heartbeat_s,
             limits or PortLimits(),
         )
         self.endpoint = MemoryEndpoint(self.clock, self.factory)

@@ -13,11 +13,11 @@ from protocol.authentication import ClientLogIn
 from protocol.connection import Connection, hello
 from protocol.errors import Code
 from protocol.framing import FRAME_BYTES_MAX, WAY_IN_BYTES_MAX
-from protocol.messages import Error, LoggedIn
+from protocol.messages import DumpLog, Error, LoggedIn
 from protocol.states import Role
 from service.admission import Admission
-from service.limits import PortLimits, Rate
-from service.wire import HEARTBEAT_S, SLOW_FRAME_BEATS_MAX
+from service.limits import HEARTBEAT_S, PortLimits
+from service.wire import SLOW_FRAME_BEATS_MAX
 from tests.service.premises import LOG_IN_ID, PASSWORD, Caller, ServerInMemory, add, request_id
 
 
@@ -69,13 +69,13 @@ class TestConnections:
         assert not second.is_lost
 
     def test_one_address_may_come_so_fast(self) -> None:
-        server = server_with(PortLimits(connections=Rate(1.0, 3.0)))
+        server = server_with(PortLimits(address_connections_per_s=1.0, address_connections_burst=3))
         assert [server.caller().is_lost for _ in range(5)] == [False] * 3 + [True] * 2
         server.clock.advance(2)
         assert [server.caller().is_lost for _ in range(3)] == [False] * 2 + [True]
 
     def test_this_machines_own_address_is_shared_and_not_held_to_its_share(self) -> None:
-        limits = PortLimits(connections=Rate(1.0, 1.0), connections_per_address_max=1)
+        limits = PortLimits(address_connections_burst=1, connections_per_address_max=1)
         admission = Admission(Clock(), limits)
         near = [Visitor("127.0.0.1") for _ in range(3)]
         far = [Visitor("192.0.2.7") for _ in range(2)]
@@ -111,7 +111,7 @@ class TestConnections:
 
 class TestGuesses:
     def test_an_address_that_was_refused_too_often_may_not_try_for_a_while(self) -> None:
-        server = server_with(PortLimits(log_ins_refused=Rate(0.5, 3.0)))
+        server = server_with(PortLimits(refused_log_ins_per_s=0.5, refused_log_ins_burst=3))
         for _ in range(3):
             refusal = server.log_in(server.greeted(), "bench", "a guess")
             assert isinstance(refusal, Error)
@@ -127,7 +127,12 @@ class TestGuesses:
 
 
 class TestPace:
-    LIMITS = PortLimits(user_requests=Rate(10.0, 4.0), address_requests=Rate(10.0, 6.0))
+    LIMITS = PortLimits(
+        user_requests_per_s=10.0,
+        user_requests_burst=4,
+        address_requests_per_s=10.0,
+        address_requests_burst=6,
+    )
 
     def answers(self, server: ServerInMemory, caller: Caller, count: int) -> list[Code]:
         """What a client is told at once for some requests in a row."""
@@ -144,6 +149,24 @@ class TestPace:
         server.clock.advance(1)
         assert self.answers(server, ann, 1) == []
 
+    def test_a_user_who_asks_for_the_log_too_often_is_told_how_long_to_wait(self) -> None:
+        server = server_with(PortLimits(user_dumplogs_per_s=0.25, user_dumplogs_burst=2))
+        ann, again = server.logged_in("ann"), server.logged_in("ann")
+        for number in range(2):
+            ann.say(DumpLog("ann", 1, "log"), request_id(number))
+        again.say(DumpLog("ann", 1, "log"), request_id(2))
+        server.turn()
+        assert len(server.service.requests) == 2
+        ((_, refused),) = again.heard
+        assert isinstance(refused, Error)
+        assert refused.code == Code.SLOW_DOWN
+        assert refused.message == "you ask for the log too often: wait 4 s"
+        assert self.answers(server, again, 100) == []
+        server.clock.advance(4)
+        again.say(DumpLog("ann", 1, "log"), request_id(3))
+        server.turn()
+        assert server.service.ids[-1] == request_id(3)
+
     def test_more_connections_of_one_user_gain_nothing(self) -> None:
         server = server_with(self.LIMITS)
         one, two = server.logged_in("ann"), server.logged_in("ann")
@@ -153,7 +176,12 @@ class TestPace:
     @pytest.mark.parametrize("name", ["bench", "root", "node-1", "olga"])
     def test_the_systems_own_services_and_workloads_have_no_pace(self, name: str) -> None:
         server = server_with(self.LIMITS)
-        assert self.answers(server, server.logged_in(name), 5_000) == []
+        caller = server.logged_in(name)
+        assert self.answers(server, caller, 5_000) == []
+        for number in range(100):
+            caller.say(DumpLog("ann", 1, "log"), request_id(number))
+        server.turn()
+        assert len(server.service.requests) == 5_100
 
     def test_the_usual_limits_leave_a_person_alone(self) -> None:
         server = server_with(PortLimits())

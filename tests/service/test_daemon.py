@@ -20,6 +20,7 @@ from twisted.python.usage import UsageError
 from protocol.errors import Code, TradeError
 from service import daemon
 from service.daemon import DaemonOptions, Listener, client_endpoint, daemon_service
+from service.limits import PortLimits
 from service.ordered import EXIT_FAILED, Step
 from tests.service.links import outcome_of
 
@@ -39,6 +40,26 @@ class TestOptions:
     def test_a_file_may_be_given_or_not(self) -> None:
         assert options("--announce", "x/y").path("announce") == Path("x/y")
         assert options().path("announce") is None
+
+    def test_limits_are_the_usual_ones_but_for_those_that_are_given(self) -> None:
+        parsed = options("--limit", "accepts_per_s=50", "--limit", "log_in_tries=2")
+        assert parsed.limits == PortLimits(accepts_per_s=50.0, log_in_tries=2)
+        assert options().limits == PortLimits()
+        assert parsed["limit"] == "accepts_per_s=50 log_in_tries=2"
+
+    @pytest.mark.parametrize(
+        ("text", "hint"),
+        [
+            ("accepts_per_s", "is not NAME=VALUE"),
+            ("speed=3", "is not NAME=VALUE with one of the names accepts_per_s"),
+            ("log_in_tries=many", "Expected `int`"),
+            ("log_in_tries=0", "Expected `int` >= 1"),
+        ],
+    )
+    def test_a_limit_that_is_none_is_an_error_of_usage(self, text: str, hint: str) -> None:
+        with pytest.raises(UsageError, match="--limit: ") as wrong:
+            options("--limit", text)
+        assert hint in str(wrong.value)
 
     def test_what_must_be_given_is_asked_for_by_name(self) -> None:
         assert options("--announce", "x").required("announce") == "x"

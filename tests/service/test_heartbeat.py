@@ -4,6 +4,7 @@ import pytest
 
 from protocol.fields import NO_ID
 from protocol.messages import Message, Ping, Pong
+from service.limits import PortLimits
 from service.wire import SILENT_BEATS_MAX
 from tests.service.links import outcome_of
 from tests.service.premises import Caller, ServerInMemory, add, request_id
@@ -14,7 +15,7 @@ BEAT_S = 4.0
 
 @pytest.fixture
 def server() -> ServerInMemory:
-    return ServerInMemory(heartbeat_s=BEAT_S)
+    return ServerInMemory(limits=PortLimits(heartbeat_s=BEAT_S))
 
 
 def said(caller: Caller) -> list[Message]:

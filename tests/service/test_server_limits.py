@@ -3,7 +3,7 @@
 import pytest
 
 from protocol.messages import Chunk, HealthRequest
-from service.wire import CONGESTED_S_MAX
+from service.limits import CONGESTED_S_MAX, PortLimits
 from tests.service.premises import Caller, ServerInMemory, request_id
 
 WINDOW = 8
@@ -14,9 +14,9 @@ LARGE = Chunk(bytes(40_000))
 
 
 class TestTheWindow:
-    @pytest.fixture(autouse=True)
-    def _small(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("service.server.OUTSTANDING_MAX", WINDOW)
+    @pytest.fixture
+    def server(self) -> ServerInMemory:
+        return ServerInMemory(limits=PortLimits(outstanding_max=WINDOW))
 
     def test_a_full_window_stops_the_reading_until_half_is_answered(
         self, server: ServerInMemory, caller: Caller

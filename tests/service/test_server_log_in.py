@@ -20,7 +20,7 @@ from protocol.messages import (
     Welcome,
 )
 from service.credentials import FixedVerifiers
-from service.server import LOG_IN_TRIES_MAX, OUTSTANDING_MAX
+from service.limits import LOG_IN_TRIES_MAX, OUTSTANDING_MAX, PortLimits
 from tests.service.premises import LOG_IN_ID, ROLES, ServerInMemory, add, request_id
 
 
@@ -31,7 +31,7 @@ def frame(message: Message, request_id: bytes = NO_ID) -> bytes:
 
 class TestHello:
     def test_the_welcome_tells_the_servers_name_and_limits(self) -> None:
-        server = ServerInMemory(heartbeat_s=7.5)
+        server = ServerInMemory(limits=PortLimits(heartbeat_s=7.5))
         caller = server.greeted()
         _, welcome = caller.last
         assert isinstance(welcome, Welcome)

@@ -6,7 +6,7 @@ from ledger.store import StoreUnavailable
 from protocol.authentication import ClientLogIn, Verifier
 from protocol.errors import Code
 from protocol.messages import Error
-from service.server import LOG_IN_S_MAX
+from service.limits import LOG_IN_S_MAX
 from tests.service.premises import LOG_IN_ID, Caller, ServerInMemory
 
 
