@@ -29,7 +29,7 @@ from daytrade.data_directory import DataDirectory, TemporaryDataDirectory
 from daytrade.embedded_postgres import EmbeddedPostgres
 from daytrade.local_run import tell_exit
 from daytrade.stack import LocalStack
-from daytrade.stack_services import StackSettings
+from daytrade.stack_settings import StackSettings
 from daytrade.verification import check_log, read_ledger
 from protocol.authentication import AccessRole
 

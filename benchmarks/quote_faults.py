@@ -22,7 +22,7 @@ from daytrade.double_control import tell_double
 from daytrade.local_run import tell_exit
 from daytrade.running import run
 from daytrade.stack import LocalStack
-from daytrade.stack_services import StackSettings
+from daytrade.stack_settings import StackSettings
 from protocol.errors import Code
 from quote_proxy.faults import Fault
 from quote_proxy.prices import Prices

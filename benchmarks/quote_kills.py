@@ -26,7 +26,7 @@ from daytrade.data_directory import TemporaryDataDirectory
 from daytrade.double_control import charged_hits, tell_double
 from daytrade.running import run
 from daytrade.stack import LocalStack
-from daytrade.stack_services import StackSettings
+from daytrade.stack_settings import StackSettings
 from daytrade.verification import LogReport, check_log, read_ledger
 from ledger.entry import Cause
 from protocol.messages import Add, Receipt, SetBuyAmount, SetBuyTrigger

@@ -23,7 +23,7 @@ from daytrade.local_run import tell_exit
 from daytrade.price_layers import ask_figures
 from daytrade.running import run
 from daytrade.stack import LocalStack
-from daytrade.stack_services import StackSettings
+from daytrade.stack_settings import StackSettings
 from daytrade.verification import check_log, read_ledger
 from quote_proxy.ahead import AHEAD_S_MAX
 

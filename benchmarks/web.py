@@ -21,7 +21,7 @@ from daytrade.data_directory import TemporaryDataDirectory
 from daytrade.local_run import tell_exit
 from daytrade.running import run
 from daytrade.stack import LocalStack
-from daytrade.stack_services import StackSettings
+from daytrade.stack_settings import StackSettings
 from protocol.authentication import AccessRole, make_verifier
 from protocol.messages import Add, Receipt
 from service.client import ClientProtocol, connect

@@ -14,7 +14,7 @@ from audit.security import escaped
 from daytrade.data_directory import DataDirectory
 from daytrade.running import run
 from daytrade.stack import LocalStack
-from daytrade.stack_services import StackSettings
+from daytrade.stack_settings import StackSettings
 from daytrade.tamper_check import verify_stack
 from daytrade.verification import write_log
 

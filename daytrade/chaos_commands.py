@@ -21,7 +21,8 @@ from daytrade.errors import StackError
 from daytrade.local_run import tell_exit
 from daytrade.running import run
 from daytrade.stack import LocalStack
-from daytrade.stack_services import StackSettings, audit_path
+from daytrade.stack_services import audit_path
+from daytrade.stack_settings import StackSettings
 from generator.history import HistoryError, read_history
 from generator.progress import progress_on
 

@@ -22,7 +22,7 @@ from daytrade.restore_commands import backup, restore
 from daytrade.running import run
 from daytrade.settings import Settings
 from daytrade.stack import LocalStack, client_endpoint
-from daytrade.stack_services import StackSettings
+from daytrade.stack_settings import StackSettings
 from daytrade.workload_commands import workload
 from protocol.authentication import AccessRole
 from quote_proxy.delays import parse_delay

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from daytrade.local_run import LocalReport, RunOptions, run_locally
-from daytrade.stack_services import StackSettings
+from daytrade.stack_settings import StackSettings
 from generator.driver import Pace
 from generator.progress import progress_on
 from generator.report import print_report

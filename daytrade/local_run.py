@@ -21,7 +21,7 @@ from daytrade.double_control import charged_hits
 from daytrade.price_layers import price_layers
 from daytrade.process_run import ExitStatus
 from daytrade.stack import LocalStack
-from daytrade.stack_services import StackSettings
+from daytrade.stack_settings import StackSettings
 from daytrade.verification import (
     LogReport,
     check_log,

@@ -25,14 +25,13 @@ from daytrade.processes import Backoff, SupervisedProcess
 from daytrade.stack_services import (
     OnExit,
     StackServices,
-    StackSettings,
     accept_path,
-    addresses_for,
     audit_path,
     console_accept_path,
     head_key_path,
     operated,
 )
+from daytrade.stack_settings import StackSettings, addresses_for
 from daytrade.stack_ways import PERSON, Ways
 from ledger.postgres.migrate import SchemaError, migrate
 from ledger.postgres.store import PostgresStore

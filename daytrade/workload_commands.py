@@ -15,7 +15,7 @@ from daytrade.errors import StackError
 from daytrade.local_run import LocalReport, RunOptions, run_locally
 from daytrade.running import run as run_reactor
 from daytrade.stack import client_endpoint
-from daytrade.stack_services import StackSettings
+from daytrade.stack_settings import StackSettings
 from generator.driver import Pace
 from generator.dumplogs import DumpLogs
 from generator.history import HistoryError, HistoryFile, Unanswered, read_history

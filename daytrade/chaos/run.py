@@ -24,7 +24,7 @@ from daytrade.checking import CheckReport
 from daytrade.data_directory import DataDirectory
 from daytrade.process_run import ExitStatus
 from daytrade.stack import LocalStack
-from daytrade.stack_services import StackSettings
+from daytrade.stack_settings import StackSettings
 from generator.driver import Pace
 from generator.dumplogs import DumpLogs
 from generator.history import HistoryFile, read_history

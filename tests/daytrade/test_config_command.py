@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 from console.settings import ConsoleSettings
 from daytrade import cli
 from daytrade.settings import DATABASE_VARIABLE, settings_table
-from daytrade.stack_services import StackSettings
+from daytrade.stack_settings import StackSettings
 from service.limits import PortLimits
 
 

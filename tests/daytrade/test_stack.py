@@ -8,7 +8,7 @@ from twisted.internet.task import Clock
 from daytrade.data_directory import DataDirectory
 from daytrade.errors import StackError
 from daytrade.stack import LocalStack, client_endpoint
-from daytrade.stack_services import StackSettings
+from daytrade.stack_settings import StackSettings
 from daytrade.stack_ways import listening
 
 
