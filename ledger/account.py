@@ -4,6 +4,7 @@ Imports only `protocol`. All numbers are whole; nothing here is ever negative.
 """
 
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -19,6 +20,10 @@ class Side(StrEnum):
 
     BUY = "buy"
     SELL = "sell"
+
+
+BUY: Final = Side.BUY
+SELL: Final = Side.SELL
 
 
 class TriggerName(Struct, frozen=True, gc=False):
@@ -120,11 +125,11 @@ class Account:
 
     def triggers(self, side: Side) -> dict[str, Trigger]:
         """The triggers of one side, by symbol."""
-        return self.buy_triggers if side is Side.BUY else self.sell_triggers
+        return self.buy_triggers if side is BUY else self.sell_triggers
 
     def orders(self, side: Side) -> list[PendingOrder]:
         """The pending orders of one side, newest last."""
-        return self.buys if side is Side.BUY else self.sells
+        return self.buys if side is BUY else self.sells
 
     def reserved_shares(self, symbol: str) -> int:
         """Shares of a stock that pending sells and an armed sell trigger hold."""

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from protocol.errors import Code
+from protocol.errors import OK, Code
 from protocol.messages import (
     COMMANDS,
     KINDS,
@@ -157,7 +157,7 @@ def is_same_command(entry: Entry, command: Command) -> bool:
 def reply_of(entry: Entry) -> Receipt | Refused:
     """The reply that the entry stands for, the same however often it is asked for."""
     quoted_ms = 0 if entry.quote is None else entry.quote.quoted_ms
-    if entry.code is not Code.OK:
+    if entry.code is not OK:
         return Refused(
             entry.code, entry.message, entry.seq, entry.decided_ms, entry.price_cents, quoted_ms
         )

@@ -4,7 +4,15 @@ Pure, and used by `rules` alone. Each rule gets an account whose lapsed orders a
 either changes it and returns an Effect, or leaves it as it was (SPEC section 1).
 """
 
-from ledger.account import PENDING_ORDERS_MAX, PENDING_TTL_MS, Account, PendingOrder, Side
+from ledger.account import (
+    BUY,
+    PENDING_ORDERS_MAX,
+    PENDING_TTL_MS,
+    SELL,
+    Account,
+    PendingOrder,
+    Side,
+)
 from ledger.entry import Movement
 from ledger.outcome import (
     PRICE_WANTED,
@@ -68,7 +76,7 @@ def _may_place(account: Account, command: AmountCommand, side: Side) -> Refusal 
 
 def buy(account: Account, command: Buy, decision: Decision) -> Outcome:
     """BUY: money for as many whole shares as the amount pays for moves from cash to reserve."""
-    refusal = _may_place(account, command, Side.BUY)
+    refusal = _may_place(account, command, BUY)
     if refusal:
         return refusal
     amount_cents = command.amount_cents
@@ -100,7 +108,7 @@ def buy(account: Account, command: Buy, decision: Decision) -> Outcome:
 
 def sell(account: Account, command: Sell, decision: Decision) -> Outcome:
     """SELL: as many whole shares as the amount is worth move from the holding to reserve."""
-    refusal = _may_place(account, command, Side.SELL)
+    refusal = _may_place(account, command, SELL)
     if refusal:
         return refusal
     symbol = command.symbol.upper()
@@ -151,7 +159,7 @@ def _place(
 def _nothing_pending(account: Account, side: Side) -> Refusal | None:
     refusal = no_account(account)
     if refusal is None and not account.orders(side):
-        code = Code.NO_PENDING_BUY if side is Side.BUY else Code.NO_PENDING_SELL
+        code = Code.NO_PENDING_BUY if side is BUY else Code.NO_PENDING_SELL
         minute_s = PENDING_TTL_MS // 1000
         return Refusal(code, f"no {side.value} of the last {minute_s} s waits for an answer")
     return refusal
@@ -159,7 +167,7 @@ def _nothing_pending(account: Account, side: Side) -> Refusal | None:
 
 def commit_buy(account: Account, command: Command, decision: Decision) -> Outcome:
     """COMMIT_BUY: the newest buy's reserve is spent and its shares come to the holding."""
-    refusal = _nothing_pending(account, Side.BUY)
+    refusal = _nothing_pending(account, BUY)
     if refusal:
         return refusal
     order = account.buys[-1]
@@ -180,7 +188,7 @@ def commit_buy(account: Account, command: Command, decision: Decision) -> Outcom
 
 def commit_sell(account: Account, command: Command, decision: Decision) -> Outcome:
     """COMMIT_SELL: the newest sell's shares are gone and their price comes to cash."""
-    refusal = _nothing_pending(account, Side.SELL)
+    refusal = _nothing_pending(account, SELL)
     if refusal:
         return refusal
     order = account.sells[-1]
@@ -200,23 +208,23 @@ def commit_sell(account: Account, command: Command, decision: Decision) -> Outco
 
 def cancel_buy(account: Account, command: Command, decision: Decision) -> Outcome:
     """CANCEL_BUY: the newest buy's reserve goes back to cash."""
-    refusal = _nothing_pending(account, Side.BUY)
+    refusal = _nothing_pending(account, BUY)
     if refusal:
         return refusal
-    return give_back(account, Side.BUY, account.buys.pop())
+    return give_back(account, BUY, account.buys.pop())
 
 
 def cancel_sell(account: Account, command: Command, decision: Decision) -> Outcome:
     """CANCEL_SELL: the newest sell's shares go back to the holding."""
-    refusal = _nothing_pending(account, Side.SELL)
+    refusal = _nothing_pending(account, SELL)
     if refusal:
         return refusal
-    return give_back(account, Side.SELL, account.sells.pop())
+    return give_back(account, SELL, account.sells.pop())
 
 
 def give_back(account: Account, side: Side, order: PendingOrder) -> Effect:
     """Undo the reserve of an order that was taken off its stack: cancelled or lapsed."""
-    if side is Side.BUY:
+    if side is BUY:
         account.cash_cents += order.total_cents
         account.reserve_cents -= order.total_cents
         return _ended(order, Effect(postings=(release(order.total_cents),)))

@@ -11,6 +11,8 @@ from ledger.entry import Action, Movement, Posting
 from protocol.errors import Code
 from protocol.quote import Quote
 
+_ADD, _RESERVE, _RELEASE, _REMOVE = Action
+
 
 class Effect(Struct, frozen=True, gc=False):
     """The command is accepted and the account was changed; the fields go into the entry."""
@@ -52,22 +54,22 @@ class NoPrice(Struct, frozen=True, gc=False):
 
 def add(amount_cents: int) -> Posting:
     """Cash grows."""
-    return Posting(Action.ADD, amount_cents)
+    return Posting(_ADD, amount_cents)
 
 
 def reserve(amount_cents: int) -> Posting:
     """Cash becomes reserve."""
-    return Posting(Action.RESERVE, amount_cents)
+    return Posting(_RESERVE, amount_cents)
 
 
 def release(amount_cents: int) -> Posting:
     """Reserve becomes cash."""
-    return Posting(Action.RELEASE, amount_cents)
+    return Posting(_RELEASE, amount_cents)
 
 
 def remove(amount_cents: int) -> Posting:
     """Reserve is spent."""
-    return Posting(Action.REMOVE, amount_cents)
+    return Posting(_REMOVE, amount_cents)
 
 
 def to_reserve(symbol: str, shares: int) -> tuple[Movement, ...]:

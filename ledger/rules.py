@@ -6,21 +6,22 @@ the trigger service, the simulation and the tests all come in here.
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from ledger import order_rules, trigger_rules
-from ledger.account import Account, PendingOrder, Side
+from ledger.account import BUY, SELL, Account, PendingOrder, Side
 from ledger.entry import Cause, Entry, arguments_of
 from ledger.outcome import Effect, NoPrice, Outcome, PriceWanted, Refusal
 from ledger.preconditions import Decision, bad_user
 from protocol import messages as m
-from protocol.errors import Code
+from protocol.errors import OK, Code
 from protocol.fields import RESERVED_BITS, is_filename
 from protocol.quote import QUOTE_TTL_MS, Quote
 
 PRICED: frozenset[type[m.Command]] = frozenset([m.QuoteRequest, m.Buy, m.Sell, m.SetSellAmount])
 """Commands that a price may decide."""
 
+_COMMAND: Final = Cause.COMMAND
 _PLACES_ORDER: frozenset[type[m.Command]] = frozenset([m.Buy, m.Sell])
 
 
@@ -84,7 +85,7 @@ def decide(
         command.user,
         command_id,
         command.KIND,
-        Cause.COMMAND,
+        _COMMAND,
         command.transaction_num,
         now_ms,
         arguments_of(command),
@@ -108,7 +109,7 @@ def lapse(account: Account, now_ms: int) -> list[Entry]:
     if not account.lapse_check_ms or now_ms < account.lapse_check_ms:
         return []
     entries = []
-    for side, kind in ((Side.BUY, m.CancelBuy.KIND), (Side.SELL, m.CancelSell.KIND)):
+    for side, kind in ((BUY, m.CancelBuy.KIND), (SELL, m.CancelSell.KIND)):
         orders = account.orders(side)
         while orders and orders[0].valid_until_ms < now_ms:
             order = orders.pop(0)
@@ -133,7 +134,7 @@ def fire(account: Account, side: Side, symbol: str, quote: Quote, now_ms: int) -
     effect = trigger_rules.fire(account, trigger, quote)
     if effect is None:
         return None
-    kind = m.SetBuyTrigger.KIND if side is Side.BUY else m.SetSellTrigger.KIND
+    kind = m.SetBuyTrigger.KIND if side is BUY else m.SetSellTrigger.KIND
     return _record(
         account,
         effect,
@@ -193,7 +194,7 @@ def _record(
         return Entry(*heading, outcome.code, outcome.message, *arguments, quote, price_cents)
     return Entry(
         *heading,
-        Code.OK,
+        OK,
         "",
         *arguments,
         outcome.quote,

@@ -7,7 +7,7 @@ them.
 from ledger.account import Side, TriggerName
 from ledger.entry import Entry
 from protocol import messages as m
-from protocol.errors import Code
+from protocol.errors import OK
 
 _SIDES = {
     m.SetBuyAmount.KIND: Side.BUY,
@@ -22,6 +22,6 @@ _SIDES = {
 def changed_trigger(entry: Entry) -> TriggerName | None:
     """The trigger that an accepted command set, armed or cancelled, or that fired."""
     side = _SIDES.get(entry.kind)
-    if side is None or entry.code is not Code.OK:
+    if side is None or entry.code is not OK:
         return None
     return TriggerName(entry.user, side, entry.symbol.upper())

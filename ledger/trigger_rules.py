@@ -5,7 +5,7 @@ Pure, and used by `rules` alone (SPEC section 1, table and "Firing").
 
 from msgspec.structs import replace
 
-from ledger.account import Account, Side, Trigger
+from ledger.account import BUY, SELL, Account, Side, Trigger
 from ledger.entry import Movement
 from ledger.outcome import (
     PRICE_WANTED,
@@ -47,7 +47,7 @@ def _unfit(account: Account, command: AmountCommand) -> Refusal | None:
 
 
 def _not_set(side: Side, symbol: str) -> Refusal:
-    code = Code.NO_BUY_AMOUNT if side is Side.BUY else Code.NO_SELL_AMOUNT
+    code = Code.NO_BUY_AMOUNT if side is BUY else Code.NO_SELL_AMOUNT
     return Refusal(code, f"no SET_{side.name}_AMOUNT stands for {symbol}")
 
 
@@ -67,7 +67,7 @@ def set_buy_amount(account: Account, command: SetBuyAmount, decision: Decision) 
     account.cash_cents += held_cents - amount_cents
     account.reserve_cents += amount_cents - held_cents
     account.buy_triggers[symbol] = (
-        Trigger(Side.BUY, symbol, amount_cents)
+        Trigger(BUY, symbol, amount_cents)
         if earlier is None
         else replace(earlier, amount_cents=amount_cents)
     )
@@ -83,7 +83,7 @@ def set_buy_trigger(account: Account, command: SetBuyTrigger, decision: Decision
     symbol = command.symbol.upper()
     trigger = account.buy_triggers.get(symbol)
     if trigger is None:
-        return _not_set(Side.BUY, symbol)
+        return _not_set(BUY, symbol)
     account.buy_triggers[symbol] = _arm(trigger, command, decision, shares=0)
     return Effect()
 
@@ -96,7 +96,7 @@ def cancel_set_buy(account: Account, command: SymbolCommand, decision: Decision)
     symbol = command.symbol.upper()
     trigger = account.buy_triggers.pop(symbol, None)
     if trigger is None:
-        return _not_set(Side.BUY, symbol)
+        return _not_set(BUY, symbol)
     account.cash_cents += trigger.amount_cents
     account.reserve_cents -= trigger.amount_cents
     return Effect(total_cents=trigger.amount_cents, postings=(release(trigger.amount_cents),))
@@ -124,7 +124,7 @@ def set_sell_amount(account: Account, command: SetSellAmount, decision: Decision
     if available < shares:
         return too_few_shares(symbol, available, shares, price)
     account.holdings[symbol] = available
-    account.sell_triggers[symbol] = Trigger(Side.SELL, symbol, command.amount_cents)
+    account.sell_triggers[symbol] = Trigger(SELL, symbol, command.amount_cents)
     return Effect(
         quote=price,
         price_cents=price.price_cents,
@@ -142,7 +142,7 @@ def set_sell_trigger(account: Account, command: SetSellTrigger, decision: Decisi
     symbol = command.symbol.upper()
     trigger = account.sell_triggers.get(symbol)
     if trigger is None:
-        return _not_set(Side.SELL, symbol)
+        return _not_set(SELL, symbol)
     shares = trigger.amount_cents // command.amount_cents
     if shares < 1:
         return too_small_for_a_share(trigger.amount_cents, command.amount_cents, None)
@@ -162,7 +162,7 @@ def cancel_set_sell(account: Account, command: SymbolCommand, decision: Decision
     symbol = command.symbol.upper()
     trigger = account.sell_triggers.pop(symbol, None)
     if trigger is None:
-        return _not_set(Side.SELL, symbol)
+        return _not_set(SELL, symbol)
     if trigger.shares:
         account.holdings[symbol] = account.holdings.get(symbol, 0) + trigger.shares
     return Effect(shares=trigger.shares, movements=to_reserve(symbol, -trigger.shares))
@@ -183,7 +183,7 @@ def is_met(trigger: Trigger, price_cents: int) -> bool:
     """Tell whether a price makes an armed trigger fire."""
     if not trigger.is_armed:
         return False
-    if trigger.side is Side.BUY:
+    if trigger.side is BUY:
         return price_cents <= trigger.price_cents
     return price_cents >= trigger.price_cents
 
@@ -198,7 +198,7 @@ def fire(account: Account, trigger: Trigger, quote: Quote) -> Effect | None:
     if shares < 1:
         return None
     total_cents = shares * quote.price_cents
-    fire_side = _fire_buy if trigger.side is Side.BUY else _fire_sell
+    fire_side = _fire_buy if trigger.side is BUY else _fire_sell
     changes = fire_side(account, trigger, shares, total_cents)
     if changes is None:
         return None

@@ -12,7 +12,16 @@ from protocol.errors import Code, LocalProtocolError, RemoteProtocolError
 from protocol.fields import NO_ID
 from protocol.framing import FRAME_BYTES_MAX, WAY_IN_BYTES_MAX, FrameReader, encode_frame
 from protocol.messages import PROTOCOL_VERSION, Error, Hello, Message, Welcome
-from protocol.states import REFUSED_WHILE_DRAINING, REPLIES, REQUESTS, Role, State, next_state
+from protocol.states import (
+    DRAINING,
+    OPEN,
+    REFUSED_WHILE_DRAINING,
+    REPLIES,
+    REQUESTS,
+    Role,
+    State,
+    next_state,
+)
 
 
 class Unreadable(Struct, frozen=True, gc=False):
@@ -69,7 +78,7 @@ class Connection:
 
         Raises `LocalProtocolError` when the state forbids the message or no frame can hold it.
         """
-        if self.state is State.OPEN and type(message) in self._says:
+        if self.state is OPEN and type(message) in self._says:
             return encode_frame(message.KIND, request_id, encode_body(message))
         state = next_state(self.state, self._role, type(message))
         if state is None and not self._is_farewell(message, request_id, self._role):
@@ -81,7 +90,7 @@ class Connection:
         frame = encode_frame(message.KIND, request_id, encode_body(message))
         if state is not None:
             self.state = state
-            if state is State.OPEN:
+            if state is OPEN:
                 self._reader.frame_bytes_max = self._frame_bytes_max
         return frame
 
@@ -101,7 +110,7 @@ class Connection:
             message = decode_body(kind, body)
         except RemoteProtocolError as error:
             return self._unreadable_or_raise(request_id, error)
-        if self.state is State.OPEN and type(message) in self._hears and request_id != NO_ID:
+        if self.state is OPEN and type(message) in self._hears and request_id != NO_ID:
             return message
         state = next_state(self.state, self._peer, type(message))
         if state is None:
@@ -118,7 +127,7 @@ class Connection:
             nameless = RemoteProtocolError(Code.BAD_FRAME, "a request needs an id that is not zero")
             return self._unreadable_or_raise(request_id, nameless)
         self.state = state
-        if state is State.DRAINING and type(message) in REFUSED_WHILE_DRAINING:
+        if state is DRAINING and type(message) in REFUSED_WHILE_DRAINING:
             late = "this server takes no more requests: send it to another"
             return self._unreadable_or_raise(request_id, RemoteProtocolError(Code.DRAINING, late))
         return message
@@ -127,7 +136,7 @@ class Connection:
         """A logged-in client may err and go on; before that, and from a server, errors are
         final, and so they are without an id, since an Error that answers none is a farewell.
         """
-        logged_in = self.state in (State.OPEN, State.DRAINING)
+        logged_in = self.state in (OPEN, DRAINING)
         if self._role is Role.SERVER and logged_in and request_id != NO_ID:
             return Unreadable(error.code, error.message)
         self._reader.end(error)

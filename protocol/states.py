@@ -5,6 +5,7 @@ same rules; docs/protocol.md prints it.
 """
 
 from enum import IntEnum, auto
+from typing import Final
 
 from protocol import messages as m
 
@@ -33,6 +34,9 @@ class State(IntEnum):
     OPEN = auto()
     DRAINING = auto()
 
+
+OPEN: Final = State.OPEN
+DRAINING: Final = State.DRAINING
 
 REQUESTS: frozenset[type[m.Message]] = frozenset(
     [

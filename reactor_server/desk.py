@@ -17,7 +17,7 @@ from ledger.account import TriggerName
 from ledger.entry import Entry, is_same_command, reply_of
 from ledger.rules import PRICED, decide, lapse
 from ledger.store import Store, StoreUnavailable
-from protocol.errors import Code
+from protocol.errors import OK, Code
 from protocol.fields import account_name
 from protocol.messages import Command, DisplaySummary, DumpLog, Error, SymbolCommand
 from protocol.quote import Quote
@@ -139,7 +139,8 @@ class TradingDesk:
         if type(command) in NEED_FINDINGS and not self._findings.are_complete(seat, ticket):
             self._wait(seat, ticket, self._findings.complete(seat, ticket))
             return False
-        now_ms = self._now_ms(seat)
+        # It goes back neither for the node nor for the user.
+        now_ms = self._steady.now_ms(account.decided_ms)
         if account.lapse_check_ms and account.lapse_check_ms <= now_ms:
             self._lapse(seat, now_ms)
         price = ticket.price
@@ -156,15 +157,10 @@ class TradingDesk:
             return False
         if account.lapse_check_ms != lapse_check_ms:
             self.lapses.expect(seat.user, account.lapse_check_ms)
-        if isinstance(command, DisplaySummary) and entry.code is Code.OK:
+        if isinstance(command, DisplaySummary) and entry.code is OK:
             ticket.summary = summary_of(seat, ticket, entry.seq, now_ms)
         self.lanes[seat.lane].add(seat, ticket, entry, expected_seq)
         return True
-
-    def _now_ms(self, seat: Seat) -> int:
-        """The decision time: it goes back neither for the node nor for the user."""
-        assert seat.account is not None
-        return self._steady.now_ms(seat.account.decided_ms)
 
     def _wait(self, seat: Seat, ticket: Ticket, finding: Coroutine[Any, Any, None]) -> None:
         """Let the user's queue rest until something is found out for its first ticket."""
@@ -204,7 +200,7 @@ class TradingDesk:
     def _look_for_lapses(self, user: str) -> None:
         seat = self._seats.get(user)
         if seat is not None and seat.account is not None:
-            self._lapse(seat, self._now_ms(seat))
+            self._lapse(seat, self._steady.now_ms(seat.account.decided_ms))
 
     def _lapse(self, seat: Seat, now_ms: int) -> None:
         """Give back what lapsed orders hold, as journal entries of their own."""
@@ -235,7 +231,7 @@ class TradingDesk:
                 del tickets[ticket.command_id]
                 entry = ticket.entry
                 assert entry is not None
-                if type(ticket.command) is DumpLog and entry.code is Code.OK:
+                if type(ticket.command) is DumpLog and entry.code is OK:
                     number = first_number + batch.place_of(entry)
                     self._on_dump(ticket, entry, lane.name, number)
                 else:
@@ -285,9 +281,9 @@ class TradingDesk:
         """Answer a command that the journal holds already (SPEC section 1, "Refused")."""
         if not is_same_command(entry, ticket.command):
             ticket.reply(_ID_REUSED)
-        elif isinstance(ticket.command, DisplaySummary) and entry.code is Code.OK:
+        elif isinstance(ticket.command, DisplaySummary) and entry.code is OK:
             ticket.reply(summary_of(seat, ticket, entry.seq, entry.decided_ms))
-        elif isinstance(ticket.command, DumpLog) and entry.code is Code.OK:
+        elif isinstance(ticket.command, DumpLog) and entry.code is OK:
             self._on_dump(ticket, entry, "", 0)
         else:
             ticket.reply(reply_of(entry))

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import reduce
 
-from protocol.errors import Code
+from protocol.errors import OK, Code
 from protocol.messages import COMMANDS
 from reactor_server.batch import SeatWrite
 from reactor_server.seat import Ticket
@@ -79,7 +79,7 @@ def _commands(lanes: Sequence[LaneFigures]) -> dict[str, float]:
     told: dict[str, float] = {"LAPSE,accepted": sum(lane.lapses for lane in lanes)}
     for key, count in sum((lane.outcomes for lane in lanes), Counter[int]()).items():
         code = Code(key & (1 << _CODE_BITS) - 1)
-        outcome = "accepted" if code is Code.OK else code.name.lower()
+        outcome = "accepted" if code is OK else code.name.lower()
         told[f"{_NAMES[key >> _CODE_BITS]},{outcome}"] = count
     return told
 

@@ -23,7 +23,7 @@ from reactor_server.dumping import Dumping
 from reactor_server.price_news import PriceNews
 from service.server import Link
 
-_ANY_USER = (AccessRole.WORKLOAD, AccessRole.ADMINISTRATOR)
+_ANY_USER = frozenset([AccessRole.WORKLOAD, AccessRole.ADMINISTRATOR])
 
 
 class TradingNode:
@@ -120,15 +120,13 @@ _RESERVED = Error(
 
 
 def _may(link: Link, command: Command) -> bool:
-    if isinstance(command, DumpLog) and command.user == "":
+    if command.user == "" and isinstance(command, DumpLog):
         return link.role is AccessRole.ADMINISTRATOR
     return _may_act_for(link, command.user)
 
 
 def _may_act_for(link: Link, user: str) -> bool:
-    if link.role is AccessRole.USER:
-        return user == link.name
-    return link.role in _ANY_USER
+    return link.role in _ANY_USER or (link.role is AccessRole.USER and user == link.name)
 
 
 def _not_permitted(link: Link, command: Command | None = None) -> Error:

@@ -36,6 +36,8 @@ READ_BYTES_MAX = 8 * 1024
 client, never waits for long.
 """
 
+_ANSWERED_HERE = frozenset([HealthRequest, Hello, LogIn, LogInProof])
+
 
 class ServerProtocol(LogInProtocol):
     """One client's connection.
@@ -70,17 +72,19 @@ class ServerProtocol(LogInProtocol):
 
     def message_received(self, request_id: bytes, message: Message) -> None:
         """Answer what the connection itself can answer, and pass on the rest."""
-        if self.state in (State.OPEN, State.DRAINING) and not isinstance(message, HealthRequest):
-            refusal = None if self._pace is None else self._pace.refusal(message)
-            if refusal is not None:
-                self.send(refusal, request_id)
-                return
+        if type(message) in _ANSWERED_HERE:
+            self._answer(request_id, message)
+        elif self._pace is not None and (refusal := self._pace.refusal(message)) is not None:
+            self.send(refusal, request_id)
+        else:
             self._outstanding += 1
             self._last_id = request_id
             if self._outstanding >= self._outstanding_max:
                 self._regulate_reading()
             self._factory.service.request_received(self, request_id, message)
-        elif isinstance(message, HealthRequest):
+
+    def _answer(self, request_id: bytes, message: Message) -> None:
+        if isinstance(message, HealthRequest):
             self.send(self._factory.service.health(), request_id)
         elif isinstance(message, Hello):
             version = choose_version(message)

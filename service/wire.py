@@ -28,6 +28,9 @@ BUFFERED_BYTES_MAX = 64 * 1024
 """Frames written in one turn are handed to the transport early once they are this many bytes."""
 
 
+_NO_MESSAGE = (Unreadable, Ping, Pong)
+
+
 @implementer(IPushProducer)
 class WireProtocol(Protocol):
     """One end of a connection; subclasses say what they do with each message.
@@ -133,12 +136,12 @@ class WireProtocol(Protocol):
         self._silent_beats = 0
         try:
             for request_id, event in self._connection.receive(data):
-                if isinstance(event, Unreadable):
+                if not isinstance(event, _NO_MESSAGE):
+                    self.message_received(request_id, event)
+                elif isinstance(event, Unreadable):
                     self.unreadable_received(request_id, event)
                 elif isinstance(event, Ping):
                     self.send(Pong(), request_id)
-                elif not isinstance(event, Pong):
-                    self.message_received(request_id, event)
         except RemoteProtocolError as violation:
             self.protocol_broken(violation)
 
