@@ -37,6 +37,19 @@ bench: $(READY)
 bench-long: $(READY)
 	$(BIN)/daytrade bench --rounds 1 --seconds 300 --pgbench-seconds 60 --no-verify
 
+.PHONY: bench-file growth gc-pauses
+
+# The whole 100-user size through the workload generator: about a minute.
+bench-file: $(READY)
+	$(BIN)/python -m benchmarks.whole_file
+
+# A command's cost as users, stocks, holdings, triggers and the journal grow: a quarter of an hour.
+growth: $(READY)
+	$(BIN)/python -m benchmarks.growth --svg growth.svg
+
+gc-pauses: $(READY)
+	$(BIN)/python -m benchmarks.gc_pauses
+
 # A thousand edits of the log and of the ledger, each to be found and named.
 tamper: $(READY)
 	TAMPER_EDITS=1000 $(BIN)/python -m pytest tests/daytrade/test_tampering.py

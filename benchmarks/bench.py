@@ -15,7 +15,7 @@ from twisted.internet.threads import deferToThread
 from benchmarks.audit_lag import AuditLag
 from benchmarks.client import ClientSpec, RoundFigures, RoundSpec
 from benchmarks.clients import Clients, merged
-from benchmarks.database import LedgerProbe
+from benchmarks.database import WAL_SEGMENTS_MAX, LedgerProbe
 from benchmarks.figures import (
     Load,
     LoadResult,
@@ -35,6 +35,7 @@ from protocol.authentication import AccessRole
 
 _DRAIN_S_MAX = 120.0
 _LAG_POLL_S = 0.5
+_WAL_SEGMENTS_PER_S = 2.5
 _COMMANDS_OF_ALL = 400_000
 _COMMANDS_PER_USER_MAX = 2_000
 _COMMANDS_PER_USER_MIN = 40
@@ -66,6 +67,12 @@ class BenchPlan(Struct, frozen=True):
         """The most nodes that any load plays on."""
         return max(load.nodes for load in self.loads)
 
+    @property
+    def wal_segments(self) -> int:
+        """Files of Postgres's log that the rounds will write, going by the fastest seen."""
+        played_s = len(self.loads) * self.rounds * (self.seconds + self.warm_up_s)
+        return min(WAL_SEGMENTS_MAX, round(played_s * _WAL_SEGMENTS_PER_S))
+
 
 class BenchReport(Struct):
     """What the benchmark has shown; `findings` is what was wrong with the log, None: not looked."""
@@ -90,7 +97,7 @@ class Bench:
         self._tell("making the database of pgbench")
         self._pgbench.prepare()
         self._tell("letting Postgres make the files of its log")
-        self._ledger.season_wal()
+        self._ledger.season_wal(self._plan.wal_segments)
         results = [LoadResult(load, []) for load in self._plan.loads]
         users = sorted({load.users for load in self._plan.loads})
         clients = {count: Clients(self._client_specs(count)) for count in users}
@@ -220,13 +227,20 @@ class _LagWatch:
         self._thread.join()
 
 
-async def run_bench(reactor: Any, plan: BenchPlan, tell: Tell) -> BenchReport:
-    """Start a throwaway stack, measure, stop it, and check what it wrote."""
+async def run_bench(
+    reactor: Any, plan: BenchPlan, tell: Tell, prepare: Callable[[str], None] | None = None
+) -> BenchReport:
+    """Start a throwaway stack, measure, stop it, and check what it wrote.
+
+    :param prepare: called with the dsn of the ledger, in a thread, before anybody trades.
+    """
     with TemporaryDataDirectory() as directory:
         settings = StackSettings(nodes=plan.nodes, legacy_delay="none", lanes=plan.lanes)
         stack = LocalStack(reactor, directory, settings, tell_exit)
         try:
             await stack.start()
+            if prepare is not None:
+                await deferToThread(prepare, stack.dsn)
             bench = Bench(plan, stack, _pgbench_for(directory, stack), tell)
             results = await deferToThread(bench.run)
             await stack.stop_services()

@@ -12,7 +12,7 @@ from msgspec import Struct
 _BATCH_SAMPLE = 50_000
 """Of each stream the newest so many entries tell how large its batches are."""
 
-_WAL_SEGMENTS = 160
+WAL_SEGMENTS_MAX = 160
 """As many as Postgres fills until a checkpoint, with max_wal_size at 4 GB."""
 
 _FILL_SEGMENT = "SELECT pg_logical_emit_message(false, '', ''), pg_switch_wal()"
@@ -47,12 +47,12 @@ class LedgerProbe:
         self._connection = psycopg2.connect(dsn)
         self._connection.autocommit = True
 
-    def season_wal(self) -> None:
+    def season_wal(self, segments: int) -> None:
         """Bring Postgres to where it is in the long run: its log goes to files that are used again.
 
         Before the first checkpoint each is made when it is needed, and all who commit wait for it.
         """
-        for _ in range(_WAL_SEGMENTS):
+        for _ in range(segments):
             self._ask(_FILL_SEGMENT)
         with self._connection.cursor() as cursor:
             cursor.execute("CHECKPOINT")
