@@ -187,16 +187,38 @@ def _record(
     """Number the decision and write it down."""
     account.seq += 1
     account.decided_ms = now_ms
-    heading = (user, account.seq, command_id, kind, cause, transaction_num, now_ms)
+    symbol, amount_cents, filename = arguments
     if isinstance(outcome, Refusal):
         quote = outcome.quote
-        price_cents = 0 if quote is None else quote.price_cents
-        return Entry(*heading, outcome.code, outcome.message, *arguments, quote, price_cents)
+        return Entry(
+            user,
+            account.seq,
+            command_id,
+            kind,
+            cause,
+            transaction_num,
+            now_ms,
+            outcome.code,
+            outcome.message,
+            symbol,
+            amount_cents,
+            filename,
+            quote,
+            0 if quote is None else quote.price_cents,
+        )
     return Entry(
-        *heading,
+        user,
+        account.seq,
+        command_id,
+        kind,
+        cause,
+        transaction_num,
+        now_ms,
         OK,
         "",
-        *arguments,
+        symbol,
+        amount_cents,
+        filename,
         outcome.quote,
         outcome.price_cents,
         outcome.shares,
