@@ -88,6 +88,24 @@ def test_every_alarm_has_its_section_in_the_runbook_and_no_section_is_left_over(
     assert re.findall(r"^### (\w+)$", page, re.MULTILINE) == list(alerts())
 
 
+def test_prometheus_reads_its_files_and_raises_the_alarms(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("no promtool here")
+    for path in (*(DEPLOY / "prometheus").iterdir(), Path(__file__).with_name("alerts_test.yml")):
+        shutil.copy(path, tmp_path)
+    for words in (("check", "config", "prometheus.yml"), ("test", "rules", "alerts_test.yml")):
+        done = subprocess.run(
+            [promtool, *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
 def test_a_unit_starts_a_service_that_twistd_knows(unit: Path) -> None:
     (start,) = re.findall(r"^ExecStart=(.*)$", unit.read_text("utf-8"), re.MULTILINE)
