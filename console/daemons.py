@@ -55,11 +55,13 @@ class Daemons:
         """Those whose name begins so: `node`, `quotes`, `triggers`, `audit`."""
         return [name for name in self._endpoints if name.startswith(kind)]
 
-    def check(self, name: str) -> None:
-        """Raise `TradeError` UNKNOWN_VERB for a daemon that is none of ours."""
-        if name not in self._endpoints:
+    def check(self, name: str, kind: str = "") -> None:
+        """Raise `TradeError` UNKNOWN_VERB for a daemon that is none of ours, or of another kind."""
+        known = self.of_kind(kind)
+        if name not in known:
+            wanted = kind or "daemon"
             raise TradeError(
-                Code.UNKNOWN_VERB, f"no daemon {name!r}; there are: {', '.join(self._endpoints)}"
+                Code.UNKNOWN_VERB, f"no {wanted} {name!r}; there are: {', '.join(known)}"
             )
 
     async def ask(self, name: str, verb: str, *words: str) -> Any:

@@ -4,6 +4,7 @@ Pure. What is shown was made elsewhere.
 """
 
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -44,8 +45,8 @@ def cut(line: str) -> str:
 
 
 def wrapped(text: str) -> list[str]:
-    """A long text over several lines."""
-    return [text[start : start + WIDTH] for start in range(0, len(text), WIDTH)] or [""]
+    """A long text over several lines, broken between words where it can be."""
+    return textwrap.wrap(text, WIDTH, break_on_hyphens=False) or [""]
 
 
 def pairs(values: Mapping[str, object]) -> list[str]:

@@ -52,7 +52,7 @@ class Console:
     def _verbs(self) -> list[Verb]:
         administrator = AccessRole.ADMINISTRATOR
         return [
-            Verb("status", "", "daemons, rates, latencies, batches, lag, caches",
+            Verb("status", "", "daemons, rates, latencies, lag, caches",
                  self.status.look, show_status),
             Verb("users", "[AFTER]", "accounts in order of name", self._first("node", "users"),
                  showing.show_users),
@@ -66,7 +66,7 @@ class Console:
                  showing.show_quotes),
             Verb("quote", "SYMBOL", "one price, at each layer", self._quote,
                  showing.show_quotes),
-            Verb("expire", "SYMBOL", "forget a price everywhere; the next asker pays",
+            Verb("expire", "SYMBOL", "forget a price; the next asker pays",
                  self._expire, showing.show_by_daemon),
             Verb("triggers", "[SYMBOL]", "armed triggers", self._first("node", "triggers"),
                  showing.show_triggers),
@@ -88,7 +88,7 @@ class Console:
                  self._of_one("resume"), showing.show_pairs),
             Verb("config", "[DAEMON]", "what daemons were started with",
                  self._of_all("config"), showing.show_by_daemon, administrator),
-            Verb("shutdown", "DAEMON", "stop a daemon in order; a supervisor restarts it",
+            Verb("shutdown", "DAEMON", "stop a daemon; its supervisor restarts it",
                  self._of_one("shutdown"), showing.show_pairs, administrator),
             Verb("help", "[VERB]", "this", self._help, showing.show_help),
         ]  # fmt: skip
@@ -109,7 +109,7 @@ class Console:
             raise TradeError(Code.UNKNOWN_VERB, f"write: {name} {verb.usage}".rstrip())
         for word, given in zip(wanted, words, strict=False):
             if word.strip("[]") in ("DAEMON", "NODE"):
-                self.daemons.check(given)
+                self.daemons.check(given, "node" if word == "NODE" else "")
         return verb, await verb.ask(*words)
 
     def completions(self, line: str) -> list[str]:

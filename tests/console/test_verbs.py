@@ -60,7 +60,9 @@ WRONG = {
     "log": "write: log DAEMON",
     "log node-1 all loud": "no level 'loud'",
     "drain": "write: drain NODE",
-    "drain all": "no daemon 'all'",
+    "drain all": "no node 'all'; there are: node-1, node-2",
+    "drain audit": "no node 'audit'; there are: node-1, node-2",
+    "resume audit": "no node 'audit'",
     "resume": "write: resume NODE",
     "shutdown": "write: shutdown DAEMON",
     "shutdown everything": "no daemon 'everything'",
@@ -83,6 +85,10 @@ def test_a_wrong_line_is_answered_by_a_hint(system: SystemInMemory, line: str, h
     with pytest.raises(TradeError) as refused:
         system.ask(line)
     assert hint in refused.value.message
+
+
+def test_no_help_is_cut_short(system: SystemInMemory) -> None:
+    assert not [line for line in system.shown("help") if line.endswith(">")]
 
 
 def test_every_verb_is_tried_both_ways() -> None:
