@@ -70,8 +70,8 @@ BUGS = (
         (
             Edit(
                 _LANE,
-                "            conflicted = await self._store.commit(self._stream, writes)\n",
-                "            await self._store.commit(self._stream, writes)\n"
+                "            conflicted = await self._write(self._stream, writes)\n",
+                "            await self._write(self._stream, writes)\n"
                 "            conflicted: frozenset[str] = frozenset()\n",
             ),
         ),
@@ -83,10 +83,11 @@ BUGS = (
             Edit(
                 _LANE,
                 "            if await self._reopen():\n"
-                "                self._finish(lambda: self._on_undone(self, batch))\n",
+                "                self._finish(batch, lambda: self._on_undone(self, batch))\n",
                 "            if await self._reopen():\n"
                 "                done = first_number, frozenset[str]()\n"
-                "                self._finish(lambda: self._on_committed(self, batch, *done))\n",
+                "                tell = self._on_committed\n"
+                "                self._finish(batch, lambda: tell(self, batch, *done))\n",
             ),
         ),
     ),
