@@ -128,15 +128,10 @@ def verify_entries(
     return check.findings(positions, ledger)
 
 
-def verify_dump(source: IO[bytes] | str, ledger: Mapping[str, Money]) -> list[Finding]:
-    """Check the XML of a whole log: valid by the schema, and its money that of the ledger."""
-    return verify_dumps([source], ledger)
-
-
 def verify_dumps(sources: Iterable[IO[bytes] | str], ledger: Mapping[str, Money]) -> list[Finding]:
-    """Check a log that comes as several documents, one after the other, like a single one.
+    """Check the XML of a whole log: valid by the schema, and its money that of the ledger.
 
-    A validator of a document keeps something of each record until the document ends.
+    It may come as several documents, one after the other.
     """
     schema = load_schema()
     logged: dict[str, Money] = {}

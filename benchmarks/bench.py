@@ -249,7 +249,9 @@ async def run_bench(
                 tell("replaying the whole log")
                 ledger = await read_ledger(stack.store)
                 log = await deferToThread(check_log, stack.audit_path, ledger)
-                findings = [f"{each.kind.value}: {each.where}" for each in log.findings]
+                findings = [
+                    f"{each.kind.value}: {each.where}, {each.what}" for each in log.findings
+                ]
             return BenchReport(results, findings)
         finally:
             await stack.stop()

@@ -4,22 +4,18 @@ Used by `daytrade audit verify` and by a restore. Constant memory but for the ac
 nobody may write to either meanwhile.
 """
 
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing
-from io import BufferedReader
-from itertools import islice
 from pathlib import Path
-from typing import IO
 
 from audit.database import connect, unpack_entries
-from audit.dump import LogFile, LogText
 from audit.findings import Finding, FindingKind
-from audit.reading import StoredEntry, read_entries
+from audit.reading import read_entries
 from audit.records import is_hit_stream
 from audit.replay import balance_of
 from audit.security import is_security_stream
 from audit.verify import LogCheck, verify_dumps
-from audit.xml import CHUNK_BYTES
+from daytrade.log_parts import LogParts
 from ledger.account import Account
 from ledger.entry import Cause, Entry, decode_entry
 from ledger.redeciding import Contradiction, Redecider, differences
@@ -27,7 +23,6 @@ from ledger.store import Store
 from protocol.fields import account_name
 
 _ACCOUNTS_AT_A_TIME = 1_000
-_PART_ENTRIES = 100_000
 _EARLY_MAX = 10_000
 """Entries of one user that may wait for one before them; more, and that one is missing."""
 
@@ -136,35 +131,9 @@ def check_against_ledger(
         decisions.take(stored.entry)
     balances = {user: balance_of(account) for user, account in accounts.items()}
     findings = [*log.findings(positions, balances), *decisions.findings(accounts)]
-    parts = _Parts(path)
+    parts = LogParts(path)
     findings += verify_dumps(parts, {user: each.money for user, each in balances.items()})
     return findings, parts.records
-
-
-class _Parts:
-    """The log as XML documents of at most `_PART_ENTRIES` entries, told while they are read.
-
-    :ivar records: told so far.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.records = 0
-
-    def __iter__(self) -> Iterator[IO[bytes]]:
-        with closing(read_entries(self._path)) as entries:
-            for first in entries:
-                text = LogText(_with_following(first, entries))
-                with BufferedReader(LogFile(text), CHUNK_BYTES) as xml:
-                    yield xml
-                self.records += text.records
-
-
-def _with_following(
-    first: StoredEntry, entries: Iterator[StoredEntry]
-) -> Generator[StoredEntry, None, None]:
-    yield first
-    yield from islice(entries, _PART_ENTRIES - 1)
 
 
 class _History:

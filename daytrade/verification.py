@@ -7,7 +7,6 @@ nobody may write to the ledger meanwhile.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO
 
 from msgspec import Struct
@@ -17,8 +16,9 @@ from audit.findings import Finding
 from audit.reading import StoredEntry, read_entries
 from audit.replay import Balance, balance_of
 from audit.schema import load_schema
-from audit.verify import LogCheck, verify_dump
+from audit.verify import LogCheck, verify_dumps
 from audit.xml import InvalidLog, read_records
+from daytrade.log_parts import LogParts
 from generator.history_check import Disagreement, Firing, UserHistory, check_history
 from generator.hits import legacy_hits_minimum
 from generator.play import Answered
@@ -83,13 +83,10 @@ def check_log(path: Path, ledger: LedgerState) -> LogReport:
         if stored.entry.cause is Cause.FIRING:
             firings[stored.entry.user].append(_firing(stored))
     findings = check.findings(ledger.positions, ledger.balances)
-    with TemporaryFile() as xml:
-        records = write_log(path, "", xml)
-        xml.seek(0)
-        money = {user: balance.money for user, balance in ledger.balances.items()}
-        findings += verify_dump(xml, money)
+    parts = LogParts(path)
+    findings += verify_dumps(parts, {user: each.money for user, each in ledger.balances.items()})
     minimum = legacy_hits_minimum(uses.uses_ms, uses.armed_ms())
-    return LogReport(findings, records, minimum, hits, dict(firings))
+    return LogReport(findings, parts.records, minimum, hits, dict(firings))
 
 
 def _firing(stored: StoredEntry) -> Firing:

@@ -14,7 +14,7 @@ from audit.chain_check import check_chain
 from audit.dump import LogText
 from audit.reading import read_entries
 from audit.shipper import Shipper
-from audit.verify import verify_dump, verify_entries
+from audit.verify import verify_dumps, verify_entries
 from protocol.authentication import AccessRole
 from tests.audit.fake_daemon import FakeJournal
 from tests.audit.journal import Journal, journal
@@ -112,4 +112,4 @@ class TestOutage:
         text = LogText(read_entries(self.path))
         xml = BytesIO(b"".join(iter(text.next_chunk, b"")))
         money = {user: each.money for user, each in self.made.ledger.items()}
-        assert verify_dump(xml, money) == []
+        assert verify_dumps([xml], money) == []

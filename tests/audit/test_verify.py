@@ -10,7 +10,7 @@ from audit.findings import FindingKind
 from audit.reading import StoredEntry
 from audit.records import Record, RecordKind, records_of
 from audit.replay import Balance, Money
-from audit.verify import verify_dump, verify_entries
+from audit.verify import verify_dumps, verify_entries
 from audit.xml import xml_chunks
 from ledger.entry import Entry, Posting
 from tests.audit.journal import Journal, journal, plain_entry
@@ -171,7 +171,7 @@ def dump_findings(records: list[Record], made: Journal) -> list[tuple[FindingKin
     """What is found wrong with a dump."""
     money = {user: owned.money for user, owned in made.ledger.items()}
     source = io.BytesIO(b"".join(xml_chunks(records)))
-    return [(finding.kind, finding.where) for finding in verify_dump(source, money)]
+    return [(finding.kind, finding.where) for finding in verify_dumps([source], money)]
 
 
 def change_of(records: list[Record], user: str) -> int:

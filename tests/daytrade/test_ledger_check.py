@@ -8,7 +8,7 @@ import pytest
 from audit.database import Addition, Database
 from audit.findings import Finding, FindingKind
 from audit.records import records_of
-from daytrade import ledger_check
+from daytrade import log_parts
 from daytrade.ledger_check import AccountCheck, check_against_ledger
 from ledger.account import Account
 from ledger.entry import Cause, Entry
@@ -75,7 +75,7 @@ def test_an_account_that_nobody_decided_anything_about_is_found() -> None:
 def test_the_log_is_checked_in_parts_as_it_is_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entries_of_a_part: int
 ) -> None:
-    monkeypatch.setattr(ledger_check, "_PART_ENTRIES", entries_of_a_part)
+    monkeypatch.setattr(log_parts, "_PART_ENTRIES", entries_of_a_part)
     made = journal(4, 120)
     database = Database(tmp_path / "audit.sqlite")
     database.add([Addition("node-1/0", 1, made.encoded)])
