@@ -5,7 +5,6 @@ the file cannot be written the oldest events are kept in memory, and tried again
 """
 
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -48,7 +47,7 @@ class OwnRecorder(EventRecorder):
         self._stream = f"{name}{SECURITY_STREAM}{wall_ms()}"
         self._stored = 0
         self._held: list[bytes] = []
-        self._writing: Deferred[Any] | None = None
+        self._is_writing = False
         self._is_started = False
 
     def start(self) -> None:
@@ -72,11 +71,16 @@ class OwnRecorder(EventRecorder):
         return True
 
     def _write_soon(self) -> None:
-        if self._is_started and self._writing is None and self._held:
-            self._writing = Deferred.fromCoroutine(self._write())
-            self._writing.addErrback(
+        if self._is_started and not self._is_writing and self._held:
+            self._is_writing = True
+            writing = Deferred.fromCoroutine(self._write())
+            writing.addErrback(
                 lambda failure: self.log.failure("security events are not written", failure)
             )
+            writing.addBoth(self._written)
+
+    def _written(self, _result: object) -> None:
+        self._is_writing = False
 
     async def _write(self) -> None:
         while self._held and self._is_started:
@@ -88,7 +92,6 @@ class OwnRecorder(EventRecorder):
                 await deferLater(self._clock, RETRY_S)
             else:
                 del self._held[: len(held)]
-        self._writing = None
 
     async def drain(self) -> None:
         """See `EventRecorder`."""

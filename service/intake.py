@@ -72,7 +72,9 @@ class Intake:
         self._reactor.addReader(self)
 
     def close(self) -> None:
-        """Accept no more; the port itself is the caller's to close."""
+        """Accept no more, if ever it did; the port itself is the caller's to close."""
+        if self._port is None:
+            return
         if self._wait is not None:
             self._wait.cancel()
             self._wait = None

@@ -20,10 +20,13 @@ class FlakyStore(Store):
     """A store whose file cannot be written while the test says so."""
 
     is_broken = False
+    is_mad = False
 
     def append(self, stream: str, first_number: int, entries: list[bytes]) -> Deferred[int]:
         if self.is_broken:
             return fail(NotStored("the disk is full"))
+        if self.is_mad:
+            return fail(RuntimeError("nobody thought of this"))
         return super().append(stream, first_number, entries)
 
 
@@ -79,6 +82,18 @@ class TestOwnRecorder:
         assert self.actors() == ["before", "one", "two"]
         self.clock.advance(1)
         assert drained == [None]
+
+    def test_trouble_that_nobody_thought_of_is_logged_and_the_next_event_takes_the_rest_along(
+        self, failures: list[str]
+    ) -> None:
+        self.recorder.start()
+        self.store.is_mad = True
+        self.record("one")
+        assert failures == ["nobody thought of this"]
+        failures.clear()
+        self.store.is_mad = False
+        self.record("two")
+        assert self.actors() == ["one", "two"]
 
     def test_those_without_room_are_counted_and_told_once_there_is_some(self) -> None:
         self.recorder.start()

@@ -2,6 +2,7 @@
 
 import pytest
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IReadDescriptor
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
 
@@ -124,6 +125,20 @@ def test_once_there_are_files_again_it_goes_on(flooded: Flooded) -> None:
     flooded.port.has_files = True
     flooded.pass_time(10.0)
     assert flooded.port.sessionno >= 100 - PER_TURN_MAX
+
+
+class AskingReactor(MemoryReactorClock):
+    """Asks whom it lets go for a descriptor, as the real ones do."""
+
+    def removeReader(self, reader: IReadDescriptor) -> None:
+        reader.fileno()
+        super().removeReader(reader)
+
+
+def test_one_that_was_never_opened_can_be_closed() -> None:
+    reactor = AskingReactor()
+    Intake(reactor, Rate(10.0, 20.0)).close()
+    assert reactor.getReaders() == []
 
 
 def test_a_closed_one_reads_no_more_not_even_later(flooded: Flooded) -> None:
