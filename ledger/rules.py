@@ -189,23 +189,10 @@ def _record(
     account.decided_ms = now_ms
     symbol, amount_cents, filename = arguments
     if isinstance(outcome, Refusal):
-        quote = outcome.quote
-        return Entry(
-            user,
-            account.seq,
-            command_id,
-            kind,
-            cause,
-            transaction_num,
-            now_ms,
-            outcome.code,
-            outcome.message,
-            symbol,
-            amount_cents,
-            filename,
-            quote,
-            0 if quote is None else quote.price_cents,
-        )
+        code, message, quote = outcome.code, outcome.message, outcome.quote
+        effect = Effect(quote, 0 if quote is None else quote.price_cents)
+    else:
+        code, message, effect = OK, "", outcome
     return Entry(
         user,
         account.seq,
@@ -214,19 +201,19 @@ def _record(
         cause,
         transaction_num,
         now_ms,
-        OK,
-        "",
+        code,
+        message,
         symbol,
         amount_cents,
         filename,
-        outcome.quote,
-        outcome.price_cents,
-        outcome.shares,
-        outcome.total_cents,
-        outcome.valid_until_ms,
-        outcome.order_id,
-        outcome.postings,
-        outcome.movements,
+        effect.quote,
+        effect.price_cents,
+        effect.shares,
+        effect.total_cents,
+        effect.valid_until_ms,
+        effect.order_id,
+        effect.postings,
+        effect.movements,
     )
 
 

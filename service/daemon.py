@@ -7,7 +7,7 @@ import gc
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import Struct
 from twisted.application.service import IService
@@ -39,11 +39,21 @@ from service.ordered import OrderedService, Step, exit_with_failure
 from service.systemd import Notifier
 from service.time import make_timers_monotonic
 
+T = TypeVar("T", bound=Struct)
+
 log = Logger()
 
 GC_THRESHOLDS = (50_000, 20, 20)
 """New objects before a look at the youngest; looks before one at the next generation, twice."""
 _STDOUT = 1
+
+
+def set_by(option: str, settings: T, text: str) -> T:
+    """The settings but for one, as an option's NAME=VALUE has it; raises `usage.UsageError`."""
+    try:
+        return changed(settings, text)
+    except ValueError as error:
+        raise usage.UsageError(f"{option}: {error}") from None
 
 
 class DaemonOptions(usage.Options):
@@ -73,10 +83,7 @@ class DaemonOptions(usage.Options):
     def opt_limit(self, text: str) -> None:
         """A limit of the port, as NAME=NUMBER, for each that is not the usual one: those of
         [limits] in docs/settings.md."""
-        try:
-            self.limits = changed(self.limits, text)
-        except ValueError as error:
-            raise usage.UsageError(f"--limit: {error}") from None
+        self.limits = set_by("--limit", self.limits, text)
         self["limit"] = " ".join(filter(None, [self.get("limit"), text]))
 
     def path(self, name: str) -> Path | None:

@@ -8,14 +8,12 @@ from typing import Any
 
 from twisted.application.service import IService
 from twisted.internet.threads import deferToThreadPool
-from twisted.python import usage
 from twisted.python.threadpool import ThreadPool
 
 from console.access import OperatorChecker
 from console.settings import ConsoleSettings
 from protocol.authentication import AccessRole
-from service.daemon import DaemonOptions, Listener, daemon_service
-from service.described import changed
+from service.daemon import DaemonOptions, Listener, daemon_service, set_by
 from service.ordered import Step
 from twistd_plugins.common import accept_option, check_endpoints, credential_option, named_endpoints
 from twistd_plugins.security import SecurityLog
@@ -42,10 +40,7 @@ class Options(DaemonOptions):
     def opt_setting(self, text: str) -> None:
         """A setting of the console, as NAME=NUMBER, for each that is not the usual one: those of
         [console] in docs/settings.md."""
-        try:
-            self.settings = changed(self.settings, text)
-        except ValueError as error:
-            raise usage.UsageError(f"--setting: {error}") from None
+        self.settings = set_by("--setting", self.settings, text)
 
     def postOptions(self) -> None:
         """Check what can be checked without asking anybody."""

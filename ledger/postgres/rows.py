@@ -58,22 +58,12 @@ def read_account(row: Sequence[Any]) -> Account:
     return account
 
 
-# Arrays are JSON in other brackets: no name or symbol has a character that either would escape.
+def array(values: Sequence[str] | Sequence[int] | Sequence[bool]) -> str:
+    """An SQL literal of whole numbers, truth values, or plain ASCII texts: names, symbols, sides.
 
-
-def text_array(texts: Sequence[str]) -> str:
-    """An SQL literal of plain ASCII texts: user names, symbols, sides."""
-    return f"'{{{_encode_json(texts)[1:-1].decode()}}}'"
-
-
-def number_array(numbers: Sequence[int]) -> str:
-    """An SQL literal of whole numbers."""
-    return f"'{{{_encode_json(numbers)[1:-1].decode()}}}'"
-
-
-def flag_array(flags: Sequence[bool]) -> str:
-    """An SQL literal of truth values."""
-    return f"'{{{_encode_json(flags)[1:-1].decode()}}}'"
+    It is JSON in other brackets: no name or symbol has a character that either would escape.
+    """
+    return f"'{{{_encode_json(values)[1:-1].decode()}}}'"
 
 
 def bytes_array(values: Iterable[str]) -> str:
@@ -106,15 +96,15 @@ def batch_call(stream: Stream, writes: Sequence[AccountWrite]) -> str:
         str(stream.last_number + 1),
         str(max(decided_ms, default=0)),
         str(has_new),
-        text_array([account.user for account in accounts]),
-        number_array([write.expected_seq for write in writes]),
-        flag_array([account.exists for account in accounts]),
-        number_array([account.seq for account in accounts]),
-        number_array(decided_ms),
-        number_array([account.cash_cents for account in accounts]),
-        number_array([account.reserve_cents for account in accounts]),
+        array([account.user for account in accounts]),
+        array([write.expected_seq for write in writes]),
+        array([account.exists for account in accounts]),
+        array([account.seq for account in accounts]),
+        array(decided_ms),
+        array([account.cash_cents for account in accounts]),
+        array([account.reserve_cents for account in accounts]),
         bytes_array([_pending(account) for account in accounts]),
-        number_array([account.lapse_check_ms for account in accounts]),
+        array([account.lapse_check_ms for account in accounts]),
         *_holding_arrays(writes),
         *_trigger_arrays(writes),
         *_journal_arrays(writes),
@@ -135,9 +125,9 @@ def _holding_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
         for symbol in sorted(write.symbols)
     ]
     return (
-        text_array([user for user, _, _ in changed]),
-        text_array([symbol for _, symbol, _ in changed]),
-        number_array([shares for _, _, shares in changed]),
+        array([user for user, _, _ in changed]),
+        array([symbol for _, symbol, _ in changed]),
+        array([shares for _, _, shares in changed]),
     )
 
 
@@ -148,15 +138,15 @@ def _trigger_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
         account.triggers(name.side).get(name.symbol, _NO_TRIGGER) for name, account in changed
     ]
     return (
-        text_array([name.user for name in names]),
-        text_array([name.symbol for name in names]),
-        text_array([name.side.value for name in names]),
-        number_array([trigger.amount_cents for trigger in triggers]),
-        number_array([trigger.price_cents for trigger in triggers]),
-        number_array([trigger.shares for trigger in triggers]),
+        array([name.user for name in names]),
+        array([name.symbol for name in names]),
+        array([name.side.value for name in names]),
+        array([trigger.amount_cents for trigger in triggers]),
+        array([trigger.price_cents for trigger in triggers]),
+        array([trigger.shares for trigger in triggers]),
         bytes_array([trigger.armed_by.hex() for trigger in triggers]),
-        number_array([trigger.transaction_num for trigger in triggers]),
-        number_array([trigger.armed_ms for trigger in triggers]),
+        array([trigger.transaction_num for trigger in triggers]),
+        array([trigger.armed_ms for trigger in triggers]),
     )
 
 
@@ -165,10 +155,10 @@ def _journal_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
     entries = [line.encoded for line in lines]
     sizes = [len(entry) for entry in entries]
     return (
-        text_array([line.user for line in lines]),
-        number_array([line.seq for line in lines]),
+        array([line.user for line in lines]),
+        array([line.seq for line in lines]),
         uuid_array([line.command_id for line in lines]),
-        number_array([*accumulate(sizes, initial=1)][:-1]),
-        number_array(sizes),
+        array([*accumulate(sizes, initial=1)][:-1]),
+        array(sizes),
         bytes_literal(b"".join(entries)),
     )
