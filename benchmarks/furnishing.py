@@ -93,6 +93,7 @@ RETURNING stream_key
 _WRITE = """
 INSERT INTO journal
 SELECT 'other' || n %% %(users)s, 1 + n / %(users)s, lpad(to_hex(n), 32, '0')::uuid, %(stream)s, n,
-       decode(repeat('00', %(bytes)s), 'hex')
+       decode(repeat('00', %(bytes)s), 'hex'),
+       CASE WHEN n > %(users)s THEN lpad(to_hex(n - %(users)s), 32, '0')::uuid END
 FROM generate_series(%(first)s, %(last)s) AS n
 """

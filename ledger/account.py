@@ -8,6 +8,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from protocol.fields import NO_ID
+
 PENDING_TTL_MS = 60_000
 """A pending order may be committed until it is this old; exactly this old is still valid."""
 
@@ -87,6 +89,7 @@ class Account:
 
     :ivar exists: False until the first ADD is accepted; refusals are journalled all the same.
     :ivar seq: the number of the user's newest journal entry; the version of this state.
+    :ivar last_id: the command id of the newest entry that has joined a write.
     :ivar decided_ms: when that entry was decided; time never goes back for a user.
     :ivar reserve_cents: the money of pending buys and buy triggers.
     :ivar holdings: shares free to sell, by symbol.
@@ -102,6 +105,7 @@ class Account:
         "exists",
         "holdings",
         "lapse_check_ms",
+        "last_id",
         "reserve_cents",
         "sell_triggers",
         "sells",
@@ -113,6 +117,7 @@ class Account:
         self.user = user
         self.exists = False
         self.seq = 0
+        self.last_id = NO_ID
         self.decided_ms = 0
         self.cash_cents = 0
         self.reserve_cents = 0

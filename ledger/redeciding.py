@@ -57,6 +57,7 @@ class Redecider:
             made = replace(made, message=entry.message)
         if made != entry:
             raise Contradiction(f"entry {entry.seq} is not what the rules decide")
+        self.account.last_id = entry.command_id
 
     def _made_again(self, entry: Entry) -> Entry | None:
         if entry.cause is Cause.LAPSE:

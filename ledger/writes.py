@@ -15,11 +15,16 @@ from ledger.trigger_changes import changed_trigger
 
 
 class JournalLine(Struct, frozen=True, gc=False):
-    """An entry as it goes into the journal; `user` is the account's name."""
+    """An entry as it goes into the journal.
+
+    :ivar user: the account's name.
+    :ivar previous_id: the command id of the user's entry before it; means nothing for the first.
+    """
 
     user: str
     seq: int
     command_id: bytes
+    previous_id: bytes
     decided_ms: int
     encoded: bytes
 
@@ -46,9 +51,16 @@ class AccountWrite:
 
     def add(self, entry: Entry) -> JournalLine:
         """Let an entry join the write."""
+        account, command_id = self.account, entry.command_id
         line = JournalLine(
-            self.account.user, entry.seq, entry.command_id, entry.decided_ms, encode_entry(entry)
+            account.user,
+            entry.seq,
+            command_id,
+            account.last_id,
+            entry.decided_ms,
+            encode_entry(entry),
         )
+        account.last_id = command_id
         self.lines.append(line)
         for movement in entry.movements:
             if movement.holding:

@@ -7,12 +7,13 @@ driver adapt Python lists costs several times as much.
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
 from ledger.account import Account, PendingOrder, Side, Trigger
 from ledger.store import Stream
-from ledger.writes import AccountWrite, in_decision_order
+from ledger.writes import AccountWrite, JournalLine, in_decision_order
 
 _encode_json = msgspec.json.Encoder().encode
 encode_pending = msgspec.msgpack.Encoder().encode
@@ -22,7 +23,7 @@ _decode_triggers = msgspec.json.Decoder(list[tuple[Side, str, int, int, int, str
 
 ACCOUNT_COLUMNS = """
     a.user_name, a.opened, a.seq, a.decided_ms, a.cash_cents, a.reserve_cents, a.pending,
-    a.lapse_check_ms,
+    a.lapse_check_ms, a.last_id::text,
     (SELECT json_object_agg(h.symbol, h.shares)::text FROM holding h
      WHERE h.user_name = a.user_name AND h.shares > 0),
     (SELECT json_agg(json_build_array(s.side, s.symbol, s.amount_cents, s.price_cents, s.shares,
@@ -42,8 +43,10 @@ def read_account(row: Sequence[Any]) -> Account:
     account.buys, account.sells = _decode_pending(bytes(row[6]))
     account.lapse_check_ms = row[7]
     if row[8] is not None:
-        account.holdings = _decode_holdings(row[8])
-    for line in _decode_triggers(row[9] or "[]"):
+        account.last_id = UUID(row[8]).bytes
+    if row[9] is not None:
+        account.holdings = _decode_holdings(row[9])
+    for line in _decode_triggers(row[10] or "[]"):
         side, symbol, amount_cents, price_cents, shares, armed_by, transaction_num, armed_ms = line
         account.triggers(side)[symbol] = Trigger(
             side,
@@ -88,6 +91,8 @@ _NOTHING_PENDING = encode_pending(([], [])).hex()
 def batch_call(stream: Stream, writes: Sequence[AccountWrite]) -> str:
     """The one statement that writes a batch; see write_batch in the migrations."""
     accounts = [write.account for write in writes]
+    lines = in_decision_order(writes)
+    places = {line.command_id: place for place, line in enumerate(lines, 1)}
     decided_ms = [account.decided_ms for account in accounts]
     has_new = any(write.expected_seq == 0 for write in writes)
     arguments = (
@@ -105,9 +110,10 @@ def batch_call(stream: Stream, writes: Sequence[AccountWrite]) -> str:
         array([account.reserve_cents for account in accounts]),
         bytes_array([_pending(account) for account in accounts]),
         array([account.lapse_check_ms for account in accounts]),
+        array([places.get(account.last_id, 0) for account in accounts]),
         *_holding_arrays(writes),
         *_trigger_arrays(writes),
-        *_journal_arrays(writes),
+        *_journal_arrays(lines),
     )
     return f"SELECT write_batch({','.join(arguments)})"
 
@@ -150,14 +156,14 @@ def _trigger_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
     )
 
 
-def _journal_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
-    lines = in_decision_order(writes)
+def _journal_arrays(lines: Sequence[JournalLine]) -> tuple[str, ...]:
     entries = [line.encoded for line in lines]
     sizes = [len(entry) for entry in entries]
     return (
         array([line.user for line in lines]),
         array([line.seq for line in lines]),
         uuid_array([line.command_id for line in lines]),
+        uuid_array([line.previous_id for line in lines]),
         array([*accumulate(sizes, initial=1)][:-1]),
         array(sizes),
         bytes_literal(b"".join(entries)),

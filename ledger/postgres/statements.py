@@ -22,7 +22,27 @@ AMONG_TRIGGERS = (
     "AND (user_name, symbol, side) IN (SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]))"
 )
 
-
+# The newest line that is wanted, or one not far above it, is where the chain is taken up.
+SELECT_HISTORY = """
+WITH RECURSIVE line AS (
+    SELECT seq, prev_id, entry FROM journal
+    WHERE command_id = coalesce(
+        (SELECT command_id FROM journal
+         WHERE user_name = %s AND seq %% 16 = 0 AND seq >= %s ORDER BY seq LIMIT 1),
+        (SELECT last_id FROM account WHERE user_name = %s))
+    UNION ALL
+    SELECT j.seq, j.prev_id, j.entry FROM line JOIN journal j ON j.command_id = line.prev_id
+)
+SELECT entry FROM line WHERE seq < %s LIMIT %s
+"""
+SELECT_CHAIN = """
+WITH RECURSIVE line AS (
+    SELECT seq, prev_id, entry FROM journal WHERE command_id = %s
+    UNION ALL
+    SELECT j.seq, j.prev_id, j.entry FROM line JOIN journal j ON j.command_id = line.prev_id
+)
+SELECT entry FROM line ORDER BY seq
+"""
 CLAIM_LEASE = """
 INSERT INTO lease VALUES (%s, %s, clock_timestamp())
 ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, renewed_at = clock_timestamp()

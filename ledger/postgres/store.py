@@ -22,6 +22,7 @@ from ledger.postgres.statements import (
     LOCK_ACCOUNTS,
     SELECT_ACCOUNTS,
     SELECT_ARMED,
+    SELECT_HISTORY,
     SELECT_NEXT_ACCOUNTS,
     SELECT_SEQS,
 )
@@ -37,6 +38,7 @@ from ledger.store import (
 )
 from ledger.writes import AccountWrite, in_decision_order
 from protocol.authentication import Verifier
+from protocol.money import INT64_MAX
 
 _FENCED = "DT001"
 """The SQLSTATE that write_batch raises for a stream with another writer."""
@@ -185,14 +187,8 @@ class PostgresStore:
         return (rows[0][0], rows[0][1]) if rows else None
 
     async def history(self, user: str, before_seq: int, limit: int) -> list[Entry]:
-        rows = await self._pool.query(
-            "SELECT entry FROM journal WHERE user_name = %s AND (%s = 0 OR seq < %s) "
-            "ORDER BY seq DESC LIMIT %s",
-            user,
-            before_seq,
-            before_seq,
-            limit,
-        )
+        before_seq = before_seq or INT64_MAX
+        rows = await self._pool.query(SELECT_HISTORY, user, before_seq, user, before_seq, limit)
         return [decode_entry(bytes(row[0])) for row in rows]
 
     async def entries_after(self, stream: str, number: int, limit: int) -> list[bytes]:

@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 from ledger.account import Account, Side
 from ledger.entry import decode_entry
 from ledger.postgres.rows import encode_pending
+from ledger.postgres.statements import SELECT_CHAIN
 from ledger.redeciding import Redecider
 
 
@@ -24,12 +25,13 @@ def trim_stream(connection: Connection, stream: str, last_number: int) -> int:
     with connection, connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM journal USING stream WHERE stream.name = %s AND number > %s"
-            " AND journal.stream_key = stream.stream_key RETURNING user_name",
+            " AND journal.stream_key = stream.stream_key RETURNING user_name, seq, prev_id",
             [stream, last_number],
         )
-        users = [user for (user,) in cursor.fetchall()]
-        for user in sorted(set(users)):
-            _write(cursor, _redecided(cursor, user))
+        removed = sorted(cursor.fetchall(), reverse=True)
+        newest_left = {user: last_id for user, _, last_id in removed}
+        for user, last_id in newest_left.items():
+            _write(cursor, _redecided(cursor, user, last_id), last_id)
         cursor.execute(
             "SELECT entry FROM journal JOIN stream USING (stream_key)"
             " WHERE name = %s AND number = %s",
@@ -41,18 +43,19 @@ def trim_stream(connection: Connection, stream: str, last_number: int) -> int:
             "UPDATE stream SET last_number = %s, last_ms = %s WHERE name = %s",
             [last_number, last_ms, stream],
         )
-    return len(users)
+    return len(removed)
 
 
-def _redecided(cursor: Any, user: str) -> Account:
-    cursor.execute("SELECT entry FROM journal WHERE user_name = %s ORDER BY seq", [user])
+def _redecided(cursor: Any, user: str, last_id: str) -> Account:
+    """The account as the entries up to this one made it."""
+    cursor.execute(SELECT_CHAIN, [last_id])
     redecider = Redecider(user)
     for (encoded,) in cursor:
         redecider.take(decode_entry(bytes(encoded)))
     return redecider.account
 
 
-def _write(cursor: Any, account: Account) -> None:
+def _write(cursor: Any, account: Account, last_id: str) -> None:
     """Let the tables hold exactly this account."""
     for table in ("account", "holding", "standing_trigger"):
         cursor.execute(f"DELETE FROM {table} WHERE user_name = %s", [account.user])  # noqa: S608
@@ -60,11 +63,11 @@ def _write(cursor: Any, account: Account) -> None:
         return
     cursor.execute(
         "INSERT INTO account (user_name, opened, seq, decided_ms, cash_cents, reserve_cents,"
-        " pending, lapse_check_ms) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        " pending, lapse_check_ms, last_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             *(account.user, account.exists, account.seq, account.decided_ms),
             *(account.cash_cents, account.reserve_cents),
-            *(encode_pending((account.buys, account.sells)), account.lapse_check_ms),
+            *(encode_pending((account.buys, account.sells)), account.lapse_check_ms, last_id),
         ],
     )
     for symbol, shares in account.holdings.items():

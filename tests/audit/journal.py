@@ -86,6 +86,7 @@ class Journal:
             fired = rules.fire(account, side, quote.symbol, quote, self._now_ms)
             if fired is not None:
                 self.entries.append(fired)
+        account.last_id = self.entries[-1].command_id
 
     def _quote(self, step: Step) -> Quote:
         symbol = step.symbol.upper()

@@ -75,6 +75,19 @@ async def a_history_is_told_newest_first_page_by_page(bench: Bench) -> None:
     assert await store.history("cid", 0, 3) == []
 
 
+async def a_long_history_is_told_from_any_place_on(bench: Bench) -> None:
+    teller = await Teller.open(bench.store(), "node-1")
+    (write,) = await teller.load("ann")
+    entries = [teller.decide(write, "ADD", number) for number in range(1, 51)]
+    await teller.commit(write)
+    entries += [await teller.run("ann", "ADD", number) for number in range(51, 71)]
+    store = bench.store()
+    for before_seq in range(1, 72):
+        page = entries[max(0, before_seq - 21) : before_seq - 1]
+        assert await store.history("ann", before_seq, 20) == page[::-1]
+    assert await store.history("ann", 0, 100) == entries[::-1]
+
+
 async def overdue_orders_are_found_the_longest_overdue_first(bench: Bench) -> None:
     teller = await Teller.open(bench.store())
     for user in ("cid", "ann", "bob"):

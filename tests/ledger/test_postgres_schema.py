@@ -1,13 +1,14 @@
 """The schema of the ledger: how it comes into a database, and what it refuses by itself."""
 
 from collections.abc import Iterator
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg2
 import pytest
 from msgspec.structs import replace
 from psycopg2.errors import CheckViolation, UndefinedTable, UniqueViolation
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import make_dsn
 
 from ledger.postgres.migrate import Migration, SchemaError, migrate, shipped_migrations
 from tests.ledger.postgres_bench import copy_database
@@ -83,6 +84,24 @@ def test_migrations_are_applied_all_or_none(own_connection: Connection) -> None:
     assert migrate(own_connection) == []
 
 
+def test_what_was_journalled_before_there_was_a_chain_is_in_it_afterwards(
+    ledger_dsn: str,
+) -> None:
+    empty_dsn = make_dsn(ledger_dsn, dbname="template1")
+    connection = psycopg2.connect(copy_database(empty_dsn, f"schema_{uuid4().hex}"))
+    migrate(connection, shipped_migrations()[:7])
+    for seq, (user, last) in enumerate([("ann", 1), ("bob", 1), ("ann", 2), ("ann", 3)], 1):
+        _rows(connection, JOURNAL.format(user=user, seq=last, command_id=_id(seq)))
+    _rows(connection, ACCOUNT.format(cash=0, reserve=0).replace("true, 1", "true, 3"))
+    connection.commit()
+    migrate(connection)
+    chain = _rows(connection, "SELECT command_id, prev_id FROM journal ORDER BY command_id")
+    first, bobs, second, third = [_id(seq) for seq in range(1, 5)]
+    assert chain == [(first, None), (bobs, None), (second, first), (third, second)]
+    assert _rows(connection, "SELECT user_name, last_id FROM account") == [("ann", third)]
+    connection.close()
+
+
 @pytest.mark.parametrize(
     "sql",
     [
@@ -122,6 +141,10 @@ def test_a_command_id_is_taken_once_whoever_the_user_is(connection: Connection) 
     _rows(connection, JOURNAL.format(user="ann", seq=1, command_id="a" * 32))
     with pytest.raises(UniqueViolation):
         _rows(connection, JOURNAL.format(user="bob", seq=1, command_id="a" * 32))
+
+
+def _id(number: int) -> str:
+    return str(UUID(int=number))
 
 
 def _rows(connection: Connection, sql: str) -> list[tuple[object, ...]]:
