@@ -10,7 +10,6 @@ import resource
 import selectors
 import sys
 import time
-from array import array
 from collections import Counter
 
 import msgspec
@@ -19,12 +18,10 @@ from msgspec import Struct
 
 from benchmarks.load import LoadIds, UserLoad, make_load
 from benchmarks.session import Session
-from generator.ids import CommandIds
 from protocol.messages import Error, Receipt, Refused, Summary
 
 LATENCY_MAX_US = 60_000_000
 LATENCY_DIGITS = 3
-_FOLD_EVERY = 100_000
 _DRAIN_S_MAX = 30.0
 _ACCEPTED = frozenset([Receipt.KIND, Summary.KIND])
 
@@ -79,12 +76,11 @@ class Round:
         self._round = round_spec
         self._mine = loads[spec.part :: spec.parts]
         self._loads = loads
-        self._ids = LoadIds(CommandIds(_wall_ms, os.urandom(CommandIds.RUN_BYTES)), loads)
+        self._ids = LoadIds(os.urandom(2))
         nodes = spec.nodes[: round_spec.nodes]
         self._sessions = [Session(node, spec.name, spec.password) for node in nodes]
         self._sent_s: dict[bytes, float] = {}
-        self._latencies = array("q")
-        self._histogram = HdrHistogram(1, LATENCY_MAX_US, LATENCY_DIGITS)
+        self._latencies_us: Counter[int] = Counter()
         self._kinds: Counter[int] = Counter()
         self._now_s = 0.0
         self._is_over = False
@@ -95,7 +91,8 @@ class Round:
         for session in self._sessions:
             selector.register(session.socket, selectors.EVENT_READ, session)
         cpu_s = _cpu_s()
-        started_s = self._now_s = time.perf_counter()
+        self._look_at_the_clocks()
+        started_s = self._now_s
         if self._round.rate is None:
             self._fill()
             self._loop(selector, started_s + self._round.seconds)
@@ -109,12 +106,18 @@ class Round:
             session.close()
         return figures
 
+    def _look_at_the_clocks(self) -> None:
+        self._now_s = time.perf_counter()
+        self._ids.now_ms = time.time_ns() // 1_000_000
+
     def _figures(self, wall_s: float, cpu_s: float) -> RoundFigures:
-        self._fold()
         accepted = sum(self._kinds[kind] for kind in _ACCEPTED)
         refused, failed = self._kinds[Refused.KIND], self._kinds[Error.KIND]
-        histogram = self._histogram.encode().decode()
-        return RoundFigures(wall_s, accepted, refused, failed, cpu_s, histogram)
+        histogram = HdrHistogram(1, LATENCY_MAX_US, LATENCY_DIGITS)
+        for latency_us, count in self._latencies_us.items():
+            histogram.record_value(min(max(1, latency_us), LATENCY_MAX_US), count)
+        encoded = histogram.encode().decode()
+        return RoundFigures(wall_s, accepted, refused, failed, cpu_s, encoded)
 
     # Sending.
 
@@ -128,7 +131,7 @@ class Round:
         head, body = load.next_command()
         command_id = self._ids.next(load.place)
         self._sent_s[command_id] = sent_s
-        self._sessions[load.place % len(self._sessions)].queue(head + command_id + body)
+        self._sessions[load.place % len(self._sessions)].queue(head, command_id, body)
 
     def _loop(self, selector: selectors.BaseSelector, until_s: float) -> None:
         """Answer replies with new commands; once the round is over, only wait for the rest."""
@@ -161,33 +164,25 @@ class Round:
 
     def _turn(self, selector: selectors.BaseSelector, timeout_s: float) -> None:
         ready = selector.select(timeout_s)
-        self._now_s = time.perf_counter()
+        self._look_at_the_clocks()
         for key, events in ready:
             if events & selectors.EVENT_READ:
-                key.data.receive(self._take)
+                self._take(*key.data.receive())
         self._flush(selector)
-        if len(self._latencies) >= _FOLD_EVERY:
-            self._fold()
 
-    def _take(self, kind: int, request_id: bytes) -> None:
-        sent_s = self._sent_s.pop(request_id)
+    def _take(self, kinds: list[int], ids: list[bytes]) -> None:
+        # What was sent in one turn, and is answered in one, took equally long.
+        sent_together = Counter(map(self._sent_s.pop, ids))
         if self._is_over:
             return
-        self._latencies.append(int((self._now_s - sent_s) * 1e6))
-        self._kinds[kind] += 1
+        for sent_s, count in sent_together.items():
+            self._latencies_us[int((self._now_s - sent_s) * 1e6)] += count
+        self._kinds.update(kinds)
         if self._round.rate is None:
-            place = int.from_bytes(request_id[LoadIds.USER_AT :], "big")
-            self._send(self._loads[place], self._now_s)
-
-    def _fold(self) -> None:
-        """Put the latencies into the histogram, each value once."""
-        for latency_us, count in Counter(self._latencies).items():
-            self._histogram.record_value(min(max(1, latency_us), LATENCY_MAX_US), count)
-        del self._latencies[:]
-
-
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
+            loads, now_s = self._loads, self._now_s
+            for request_id in ids:
+                place = int.from_bytes(request_id[LoadIds.USER_AT :], "big")
+                self._send(loads[place], now_s)
 
 
 def _cpu_s() -> float:

@@ -4,15 +4,18 @@ Used by `benchmarks.client`. The mix is that of the course's files; each user's 
 and round, every time under new ids.
 """
 
-from collections.abc import Sequence
+import struct
+from collections.abc import Callable
+from itertools import cycle
 
-from generator.ids import CommandIds
 from generator.synthesizer import symbols_for, synthesize
 from protocol.codec import encode_body
 from protocol.framing import encode_frame
 from protocol.messages import DumpLog
 
 _ID_BYTES = 16
+_ID = struct.Struct(">HIIHI")
+_UUID_VARIANT = 0x8000
 _HEAD_BYTES = 5
 _NO_ID = bytes(_ID_BYTES)
 
@@ -24,23 +27,16 @@ class UserLoad:
     """One user's commands.
 
     :ivar place: the user's place among all users, from 0; it is part of every id.
+    :ivar next_command: returns the command after the one before, after the last the first again.
     """
 
-    __slots__ = ("_next", "commands", "place", "user")
+    __slots__ = ("commands", "next_command", "place", "user")
 
-    def __init__(self, place: int, user: str) -> None:
+    def __init__(self, place: int, user: str, commands: list[Command]) -> None:
         self.place = place
         self.user = user
-        self.commands: list[Command] = []
-        self._next = 0
-
-    def next_command(self) -> Command:
-        """The command after the one before, from the first again after the last."""
-        command = self.commands[self._next]
-        self._next += 1
-        if self._next == len(self.commands):
-            self._next = 0
-        return command
+        self.commands = commands
+        self.next_command: Callable[[], Command] = cycle(commands).__next__
 
 
 def make_load(
@@ -48,32 +44,39 @@ def make_load(
 ) -> list[UserLoad]:
     """Encode a synthesized workload, each user's part by itself."""
     commands = max(users * commands_per_user, users + 1)
-    loads: dict[str, UserLoad] = {}
+    by_user: dict[str, list[Command]] = {}
     market = symbols_for(users) if symbols is None else symbols
     for line in synthesize(users, commands, seed, symbols=market):
         command = line.command
         if isinstance(command, DumpLog):
             continue
-        load = loads.get(command.user)
-        if load is None:
-            load = loads[command.user] = UserLoad(len(loads), command.user)
         frame = encode_frame(command.KIND, _NO_ID, encode_body(command))
-        load.commands.append((frame[:_HEAD_BYTES], frame[_HEAD_BYTES + _ID_BYTES :]))
-    return list(loads.values())
+        encoded = frame[:_HEAD_BYTES], frame[_HEAD_BYTES + _ID_BYTES :]
+        by_user.setdefault(command.user, []).append(encoded)
+    return [
+        UserLoad(place, user, commands) for place, (user, commands) in enumerate(by_user.items())
+    ]
 
 
 class LoadIds:
     """Ids in order of time that tell which user's command they name.
 
     They have the form of `generator.ids`, with the user's place where that has random bytes.
+
+    :ivar now_ms: Unix ms; whoever asks for many ids at once sets it before.
     """
 
     USER_AT = 12
 
-    def __init__(self, ids: CommandIds, loads: Sequence[UserLoad]) -> None:
-        self._ids = ids
-        self._tails = [load.place.to_bytes(4, "big") for load in loads]
+    def __init__(self, run: bytes) -> None:
+        """Make a source that two random bytes set apart from others."""
+        self.now_ms = 0
+        self._run = int.from_bytes(run, "big")
+        self._made = 0
 
     def next(self, place: int) -> bytes:
         """A new id for a command of the user at this place."""
-        return self._ids.next()[: self.USER_AT] + self._tails[place]
+        self._made = made = self._made + 1
+        now_ms = self.now_ms
+        counter = (made >> 14 & 0xFFFF) << 16 | _UUID_VARIANT | made & 0x3FFF
+        return _ID.pack(now_ms >> 32, now_ms & 0xFFFFFFFF, counter, self._run, place)

@@ -20,7 +20,6 @@ from twisted.internet.task import Clock
 
 from audit.shipper import Shipping
 from benchmarks.load import LoadIds, UserLoad, make_load
-from generator.ids import CommandIds
 from ledger.account import Account
 from ledger.postgres.rows import batch_call
 from ledger.store import Stream
@@ -147,7 +146,8 @@ class Bench:
         self._protocol.role = AccessRole.WORKLOAD
         self._loads = loads
         self._outstanding = outstanding
-        self._ids = LoadIds(CommandIds(lambda: _START_MS, os.urandom(6)), loads)
+        self._ids = LoadIds(os.urandom(2))
+        self._ids.now_ms = _START_MS
 
     def frames(self) -> bytes:
         """One turn of every user."""

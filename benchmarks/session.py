@@ -4,16 +4,18 @@ Used by `benchmarks.client`. It blocks during the log-in only.
 """
 
 import socket
-from collections.abc import Callable
+import struct
 
 from protocol.authentication import ClientLogIn
 from protocol.codec import encode_body
 from protocol.connection import Connection, Unreadable, hello
 from protocol.fields import NO_ID
-from protocol.framing import FrameReader, encode_frame
+from protocol.framing import HEADER_BYTES, encode_frame
 from protocol.messages import Error, LoggedIn, LogInChallenge, Message, Ping, Pong, Welcome
 from protocol.states import Role
 
+_HEADER = struct.Struct(">IB16s")
+_LENGTH_BYTES = 4
 _LOG_IN_ID = b"log-in".ljust(16, b"\0")
 _RECEIVE_BYTES = 1 << 18
 _LOG_IN_S_MAX = 10.0
@@ -33,7 +35,7 @@ class Session:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._log_in(name, password)
         self.socket.setblocking(False)
-        self._reader = FrameReader()
+        self._unread = b""
         self._queue: list[bytes] = []
         self._unsent = b""
 
@@ -51,9 +53,9 @@ class Session:
                     return
                 self.socket.sendall(connection.send(answer, _LOG_IN_ID))
 
-    def queue(self, frame: bytes) -> None:
+    def queue(self, *parts: bytes) -> None:
         """Let bytes leave with the next `flush`."""
-        self._queue.append(frame)
+        self._queue += parts
 
     def flush(self) -> bool:
         """Send what can be sent; returns whether nothing is left."""
@@ -66,16 +68,30 @@ class Session:
         self._unsent = data[sent:]
         return not self._unsent
 
-    def receive(self, take: Callable[[int, bytes], None]) -> None:
-        """Hand kind and id of each frame that has come to `take`; raises `ConnectionError`."""
+    def receive(self) -> tuple[list[int], list[bytes]]:
+        """The kinds and the ids of the replies that have come; raises `ConnectionError`.
+
+        What else they say is not looked at.
+        """
         data = self.socket.recv(_RECEIVE_BYTES)
         if not data:
             raise ConnectionError("the node has closed the connection")
-        for kind, request_id, _ in self._reader.feed(data):
+        data = self._unread + data
+        kinds, ids = [], []
+        start, end = 0, len(data) - HEADER_BYTES
+        while start <= end:
+            length, kind, request_id = _HEADER.unpack_from(data, start)
+            stop = start + _LENGTH_BYTES + length
+            if stop > len(data):
+                break
+            start = stop
             if kind == Ping.KIND:
                 self.queue(encode_frame(Pong.KIND, request_id, encode_body(Pong())))
             else:
-                take(kind, request_id)
+                kinds.append(kind)
+                ids.append(request_id)
+        self._unread = data[start:]
+        return kinds, ids
 
     def close(self) -> None:
         """End the connection."""

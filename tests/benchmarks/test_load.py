@@ -1,7 +1,6 @@
 """The benchmark plays the mix of the course, encoded beforehand, under ids never used twice."""
 
 from benchmarks.load import LoadIds, make_load
-from generator.ids import CommandIds
 from protocol.codec import decode_body
 from protocol.fields import is_reserved_id
 from protocol.framing import FrameReader
@@ -29,9 +28,10 @@ def test_the_commands_go_round_and_round() -> None:
 
 
 def test_ids_tell_whose_command_they_name_and_are_ones_that_clients_may_give() -> None:
-    loads = make_load(3, 4, seed=1)
-    ids = LoadIds(CommandIds(lambda: 1_800_000_000_000, b"random"), loads)
+    ids = LoadIds(b"rn")
+    ids.now_ms = 1_800_000_000_000
     made = [ids.next(place) for place in (2, 0, 1) * 100]
     assert len(set(made)) == len(made)
     assert [int.from_bytes(each[LoadIds.USER_AT :], "big") for each in made] == [2, 0, 1] * 100
+    assert all(each[:6] == ids.now_ms.to_bytes(6, "big") for each in made)
     assert not any(map(is_reserved_id, made))
