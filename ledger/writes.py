@@ -12,6 +12,12 @@ from msgspec import Struct
 from ledger.account import Account, TriggerName
 from ledger.entry import Entry, encode_entry
 from ledger.trigger_changes import changed_trigger
+from protocol.messages import Buy, CancelBuy, CancelSell, CommitBuy, CommitSell, Sell
+
+_ORDER_KINDS = frozenset(
+    command.KIND for command in (Buy, CommitBuy, CancelBuy, Sell, CommitSell, CancelSell)
+)
+"""The commands that change pending orders; a lapse bears the kind of a CANCEL."""
 
 
 class JournalLine(Struct, frozen=True, gc=False):
@@ -29,7 +35,7 @@ class JournalLine(Struct, frozen=True, gc=False):
     encoded: bytes
 
 
-class AccountWrite:
+class AccountWrite(Struct, eq=False, gc=False):
     """The new state of one account, and the entries that led to it.
 
     The account is read when the batch leaves; until then more entries may join.
@@ -38,16 +44,15 @@ class AccountWrite:
     :ivar lines: the entries, oldest first.
     :ivar symbols: the stocks whose free shares the entries changed.
     :ivar triggers: the triggers that they set, armed, cancelled or fired, in that order.
+    :ivar has_new_pending: they placed or ended a pending order.
     """
 
-    __slots__ = ("account", "expected_seq", "lines", "symbols", "triggers")
-
-    def __init__(self, account: Account, expected_seq: int) -> None:
-        self.account = account
-        self.expected_seq = expected_seq
-        self.lines: list[JournalLine] = []
-        self.symbols: set[str] = set()
-        self.triggers: dict[TriggerName, None] = {}
+    account: Account
+    expected_seq: int
+    lines: list[JournalLine] = []
+    symbols: set[str] = set()
+    triggers: dict[TriggerName, None] = {}
+    has_new_pending: bool = False
 
     def add(self, entry: Entry) -> JournalLine:
         """Let an entry join the write."""
@@ -65,6 +70,8 @@ class AccountWrite:
         for movement in entry.movements:
             if movement.holding:
                 self.symbols.add(movement.symbol)
+        if entry.kind in _ORDER_KINDS:
+            self.has_new_pending = True
         trigger = changed_trigger(entry)
         if trigger is not None:
             self.triggers[trigger] = None

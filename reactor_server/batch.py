@@ -8,19 +8,14 @@ from ledger.writes import AccountWrite, in_decision_order
 from reactor_server.seat import Seat, Ticket
 
 
-class SeatWrite(AccountWrite):
+class SeatWrite(AccountWrite, kw_only=True, eq=False, gc=False):
     """One user's part of a batch.
 
     :ivar tickets: those whose entries are in it, in order; what lapsed has none.
     """
 
-    __slots__ = ("seat", "tickets")
-
-    def __init__(self, seat: Seat, expected_seq: int) -> None:
-        assert seat.account is not None
-        super().__init__(seat.account, expected_seq)
-        self.seat = seat
-        self.tickets: list[Ticket] = []
+    seat: Seat
+    tickets: list[Ticket] = []
 
 
 class Batch:
@@ -37,7 +32,8 @@ class Batch:
 
     def open_write(self, seat: Seat, expected_seq: int) -> SeatWrite:
         """Let a user take part, who does not yet."""
-        write = self.writes[seat.user] = SeatWrite(seat, expected_seq)
+        assert seat.account is not None
+        write = self.writes[seat.user] = SeatWrite(seat.account, expected_seq, seat=seat)
         return write
 
     def take_out(self, user: str) -> list[Ticket]:

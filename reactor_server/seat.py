@@ -6,6 +6,8 @@ them in order.
 
 from collections import deque
 
+from msgspec import Struct
+
 from ledger.account import Account
 from ledger.entry import Entry
 from ledger.outcome import NoPrice
@@ -19,7 +21,7 @@ HISTORY_LINES = 20
 """How many lines of history one DISPLAY_SUMMARY shows."""
 
 
-class Ticket:
+class Ticket(Struct, eq=False, gc=False):
     """One command on its way: who asked, and what has been found out for it so far.
 
     :ivar links: who asked; several when a client sent it again before the answer.
@@ -31,30 +33,16 @@ class Ticket:
     :ivar entry: what was decided, once it is.
     """
 
-    __slots__ = (
-        "arrived_s",
-        "command",
-        "command_id",
-        "entry",
-        "is_in_doubt",
-        "links",
-        "older",
-        "positions",
-        "price",
-        "summary",
-    )
-
-    def __init__(self, command_id: bytes, command: Command, link: Link, arrived_s: float) -> None:
-        self.command_id = command_id
-        self.command = command
-        self.links = [link]
-        self.arrived_s = arrived_s
-        self.is_in_doubt = False
-        self.price: Quote | NoPrice | None = None
-        self.older: list[Entry] | None = None
-        self.positions: dict[str, Position] | None = None
-        self.summary: Summary | None = None
-        self.entry: Entry | None = None
+    command_id: bytes
+    command: Command
+    links: list[Link]
+    arrived_s: float
+    is_in_doubt: bool = False
+    price: Quote | NoPrice | None = None
+    older: list[Entry] | None = None
+    positions: dict[str, Position] | None = None
+    summary: Summary | None = None
+    entry: Entry | None = None
 
     def reply(self, message: Message) -> None:
         """Answer everybody who asked."""

@@ -23,7 +23,8 @@ DROP FUNCTION apply_batch, write_batch;
 
 -- Write a batch: all accounts whose version is the expected one, with their journal entries, which come
 -- as one string of bytes. Returns the users whose version is another one; nothing was written for them.
--- Arrays side by side in a SELECT are read in step, without a copy that FROM would make of them.
+-- Pending orders that stay as they are come as NULL. Arrays side by side in a SELECT are read in step,
+-- without the copy that FROM would make of them.
 CREATE FUNCTION write_batch(
     p_stream integer, p_epoch bigint, p_first bigint, p_newest_ms bigint, p_has_new boolean,
     a_user text[], a_expected bigint[], a_opened boolean[], a_seq bigint[], a_decided bigint[],
@@ -43,8 +44,8 @@ BEGIN
     -- The users come sorted, so that two writers lock in the same order.
     UPDATE account a
     SET opened = u.opened, seq = u.seq, decided_ms = u.decided, cash_cents = u.cash,
-        reserve_cents = u.reserve, pending = u.pending, lapse_check_ms = u.lapse,
-        last_id = coalesce(j_id[u.newest], a.last_id)
+        reserve_cents = u.reserve, pending = coalesce(u.pending, a.pending),
+        lapse_check_ms = u.lapse, last_id = coalesce(j_id[u.newest], a.last_id)
     FROM (SELECT unnest(a_user) AS user_name, unnest(a_expected) AS expected,
                  unnest(a_opened) AS opened, unnest(a_seq) AS seq, unnest(a_decided) AS decided,
                  unnest(a_cash) AS cash, unnest(a_reserve) AS reserve,

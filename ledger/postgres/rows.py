@@ -69,9 +69,10 @@ def array(values: Sequence[str] | Sequence[int] | Sequence[bool]) -> str:
     return f"'{{{_encode_json(values)[1:-1].decode()}}}'"
 
 
-def bytes_array(values: Iterable[str]) -> str:
-    """An SQL literal of byte strings, each given in hexadecimal."""
-    return "'{" + ",".join([f'"\\\\x{value}"' for value in values]) + "}'"
+def bytes_array(values: Iterable[str | None]) -> str:
+    """An SQL literal of byte strings, each given in hexadecimal; None is NULL."""
+    items = ["NULL" if value is None else f'"\\\\x{value}"' for value in values]
+    return f"'{{{','.join(items)}}}'"
 
 
 def uuid_array(values: Iterable[bytes]) -> str:
@@ -85,7 +86,6 @@ def bytes_literal(value: bytes) -> str:
 
 
 _NO_TRIGGER = Trigger(Side.BUY, "", 0)
-_NOTHING_PENDING = encode_pending(([], [])).hex()
 
 
 def batch_call(stream: Stream, writes: Sequence[AccountWrite]) -> str:
@@ -108,7 +108,7 @@ def batch_call(stream: Stream, writes: Sequence[AccountWrite]) -> str:
         array(decided_ms),
         array([account.cash_cents for account in accounts]),
         array([account.reserve_cents for account in accounts]),
-        bytes_array([_pending(account) for account in accounts]),
+        bytes_array([_pending(write) for write in writes]),
         array([account.lapse_check_ms for account in accounts]),
         array([places.get(account.last_id, 0) for account in accounts]),
         *_holding_arrays(writes),
@@ -118,10 +118,11 @@ def batch_call(stream: Stream, writes: Sequence[AccountWrite]) -> str:
     return f"SELECT write_batch({','.join(arguments)})"
 
 
-def _pending(account: Account) -> str:
-    if account.buys or account.sells:
-        return encode_pending((account.buys, account.sells)).hex()
-    return _NOTHING_PENDING
+def _pending(write: AccountWrite) -> str | None:
+    """The pending orders; None where those that are stored stay as they are."""
+    if write.has_new_pending or not write.expected_seq:
+        return encode_pending((write.account.buys, write.account.sells)).hex()
+    return None
 
 
 def _holding_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:

@@ -154,4 +154,5 @@ def _copy_of(write: AccountWrite) -> AccountWrite:
     leaving.lines = list(write.lines)
     leaving.symbols = set(write.symbols)
     leaving.triggers = dict(write.triggers)
+    leaving.has_new_pending = write.has_new_pending
     return leaving
