@@ -60,12 +60,13 @@ class Announcements:
     async def _notify(self, channel: str, head: str, lines: Sequence[str]) -> None:
         """Send lines, each payload with the same head line unless that is empty."""
         start = [head] if head else []
-        payload = list(start)
+        payload, size = list(start), len(head)
         for line in lines:
             payload.append(line)
-            if sum(map(len, payload)) + len(payload) > _PAYLOAD_BYTES_MAX:
+            size += len(line) + 1
+            if size > _PAYLOAD_BYTES_MAX:
                 await self._send(channel, payload)
-                payload = list(start)
+                payload, size = list(start), len(head)
         if len(payload) > len(start):
             await self._send(channel, payload)
 
