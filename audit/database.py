@@ -13,15 +13,15 @@ import msgspec
 from msgspec import Struct
 
 from audit import layout
-from audit.batch_users import pack_users
-from audit.bearers import Hit, hits_of
+from audit.bearers import hits_of
 from audit.chain import Link, RowKind
-from audit.fitness import BadEntries, understand_entries, understand_events
+from audit.fitness import BadEntries, Batch, understand_entries, understand_events
 from audit.security import SecurityEvent, is_security_stream
 from ledger.entry import Cause, Entry
 from protocol.errors import Code, TradeError
+from protocol.quote import Quote
 
-_USED_HITS_MAX = 50_000
+_USED_QUOTES_MAX = 50_000
 
 pack = msgspec.msgpack.Encoder().encode
 unpack_entries = msgspec.msgpack.Decoder(list[bytes]).decode
@@ -65,7 +65,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         """Open the file, made new if there is none; raises `sqlite3.Error`."""
-        self._used_hits: set[Hit] = set()
+        self._used_quotes: set[Quote] = set()
         try:
             self._connection = connect(path)
             layout.prepare(self._connection)
@@ -101,7 +101,7 @@ class Database:
             self._connection.execute("COMMIT")
         except BaseException:
             self._link = before
-            self._used_hits.clear()
+            self._used_quotes.clear()
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
@@ -141,30 +141,29 @@ class Database:
         if is_security_stream(name):
             events = understand_events(name, encoded)
             return lambda stream: self._insert_events(stream, name, first_number, encoded, events)
-        entries = understand_entries(name, encoded)
-        return lambda stream: self._insert_batch(stream, name, first_number, encoded, entries)
+        batch = understand_entries(name, encoded, self._used_quotes)
+        return lambda stream: self._insert_batch(stream, name, first_number, encoded, batch)
 
     def _insert_batch(
-        self, stream: int, name: str, first_number: int, encoded: list[bytes], entries: list[Entry]
+        self, stream: int, name: str, first_number: int, encoded: list[bytes], batch: Batch
     ) -> None:
         bearers = [
             place
-            for place, entry in hits_of(entries)
+            for place, entry in hits_of(batch.unsettled)
             if self._bears(entry, stream, first_number, place)
         ]
         content = pack(encoded)
         self._chain(RowKind.BATCH, name, first_number, content)
-        times_ms = (entries[0].decided_ms, entries[-1].decided_ms)
         self._connection.execute(
             "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(self._link.number, stream, first_number, len(encoded)),
-                *(*times_ms, content, pack(bearers)),
+                *(batch.first_ms, batch.last_ms, content, pack(bearers)),
             ),
         )
         self._connection.execute(
             "INSERT INTO batch_users VALUES (?, ?)",
-            (self._link.number, pack_users({entry.user for entry in entries})),
+            (self._link.number, batch.users),
         )
 
     def _insert_events(
@@ -195,8 +194,6 @@ class Database:
         An entry that used the price takes it over from one that only tells the hit.
         """
         assert entry.quote is not None
-        if entry.quote.hit in self._used_hits:
-            return False
         is_unused = entry.cause is Cause.HIT
         execute = self._connection.execute
         bearer = execute(
@@ -205,7 +202,7 @@ class Database:
             entry.quote.hit,
         ).fetchone()
         if not is_unused or (bearer is not None and not bearer[3]):
-            self._remember_used(entry.quote.hit)
+            self._remember_used(entry.quote)
         if bearer is not None and (is_unused or not bearer[3]):
             return False
         if bearer is not None:
@@ -216,11 +213,11 @@ class Database:
         )
         return True
 
-    def _remember_used(self, hit: Hit) -> None:
+    def _remember_used(self, quote: Quote) -> None:
         """Most prices are used by many entries: only the first must ask who bears the hit."""
-        if len(self._used_hits) >= _USED_HITS_MAX:
-            self._used_hits.clear()
-        self._used_hits.add(hit)
+        if len(self._used_quotes) >= _USED_QUOTES_MAX:
+            self._used_quotes.clear()
+        self._used_quotes.add(quote)
 
     def _relieve(self, stream: int, first_number: int, place: int) -> None:
         """Let an entry bear its hit no more."""

@@ -72,7 +72,7 @@ class DerivedCheck:
         """Work out who bears the hits of a batch; some that bear one now may be relieved later."""
         bearing = {
             place
-            for place, entry in hits_of(entries)
+            for place, entry in hits_of(enumerate(entries))
             if self._bears((row.stream_key, row.first_number, place), entry)
         }
         try:
