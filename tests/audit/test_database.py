@@ -159,6 +159,14 @@ def test_another_hit_has_a_bearer_of_its_own(path: Path, other: Quote) -> None:
     assert bearers(path) == [(STREAM, 1), (STREAM, 2)]
 
 
+@pytest.mark.parametrize("other", [replace(HIT, asker="bob"), replace(HIT, price_cents=1)])
+def test_a_hit_is_the_same_whoever_asked_and_whatever_the_price(path: Path, other: Quote) -> None:
+    database = Database(path)
+    for number, quote in enumerate([HIT, other, HIT, other], start=1):
+        database.add([Addition(STREAM, number, [quoted(number, quote)])])
+    assert bearers(path) == [(STREAM, 1)]
+
+
 def test_a_hit_of_a_refused_addition_is_still_to_be_borne(path: Path) -> None:
     database = Database(path)
     database.add([Addition("a/0", 2, [quoted(2, HIT)]), Addition("b/0", 1, [quoted(1, HIT), b""])])
