@@ -73,6 +73,11 @@ class Connection:
         """How many bytes of an unfinished frame are held; never more than one frame."""
         return self._reader.buffered_bytes
 
+    @property
+    def missing_bytes(self) -> int:
+        """See `FrameReader`: how many bytes of an unfinished frame are still to come."""
+        return self._reader.missing_bytes
+
     def send(self, message: Message, request_id: bytes = NO_ID) -> bytes:
         """Encode a message as a frame and take the state on.
 

@@ -68,6 +68,16 @@ class FrameReader:
         """How many bytes of an unfinished frame are held."""
         return len(self._buffer)
 
+    @property
+    def missing_bytes(self) -> int:
+        """How many bytes of the frame that is held are still to come; 0 while its length is not
+        known.
+        """
+        buffer = self._buffer
+        if len(buffer) < _LENGTH_BYTES:
+            return 0
+        return _LENGTH_BYTES + int.from_bytes(buffer[:_LENGTH_BYTES], "big") - len(buffer)
+
     def feed(self, data: bytes) -> list[Frame]:
         """Take bytes and return the frames that they complete, in order.
 

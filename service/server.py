@@ -36,6 +36,11 @@ READ_BYTES_MAX = 8 * 1024
 client, never waits for long.
 """
 
+FRAME_READ_BYTES_MAX = 64 * 1024
+"""What is left of one long frame, such as an Append, is taken in greater parts: it is a single
+request, however many reads it comes in, and each read costs a turn of the loop.
+"""
+
 _ANSWERED_HERE = frozenset([HealthRequest, Hello, LogIn, LogInProof])
 
 
@@ -58,6 +63,12 @@ class ServerProtocol(LogInProtocol):
         self.number = 0
 
     # Requests and replies.
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take in what the client sent, and say how much is read next."""
+        super().dataReceived(data)
+        missing = min(self._connection.missing_bytes, FRAME_READ_BYTES_MAX)
+        self.transport.bufferSize = max(missing, READ_BYTES_MAX)
 
     def reply(self, request_id: bytes, message: Message) -> None:
         """See `Link`."""

@@ -52,6 +52,19 @@ def test_a_frame_comes_out_with_its_last_byte_and_not_before() -> None:
     assert reader.buffered_bytes == 0
 
 
+def test_what_a_frame_lacks_is_known_once_its_length_is() -> None:
+    reader = FrameReader()
+    frame = encode_frame(0x12, ID, b"body")
+    reader.feed(frame + frame[:3])
+    assert reader.missing_bytes == 0
+    reader.feed(frame[3:4])
+    assert reader.missing_bytes == len(frame) - 4
+    reader.feed(frame[4:-1])
+    assert reader.missing_bytes == 1
+    reader.feed(frame[-1:])
+    assert reader.missing_bytes == 0
+
+
 @settings(deadline=None)
 @given(st.data())
 def test_any_chunking_of_any_stream_gives_the_same_frames_and_the_same_error(

@@ -7,8 +7,24 @@ from protocol.errors import Code
 from protocol.fields import NO_ID
 from protocol.framing import encode_frame
 from protocol.messages import Add, Chunk, Drain, Error, LoggedIn, Receipt
+from service.server import FRAME_READ_BYTES_MAX, READ_BYTES_MAX
 from service.wire import BUFFERED_BYTES_MAX
 from tests.service.premises import RECEIPT, Caller, ServerInMemory, add, request_id
+
+
+class TestReading:
+    def test_the_rest_of_a_long_frame_is_read_at_once_and_what_follows_in_small_parts(
+        self, server: ServerInMemory, caller: Caller
+    ) -> None:
+        socket = caller.transport.peer
+        frame = encode_frame(Add.KIND, request_id(1), bytes(200_000))
+        rest = len(frame) - READ_BYTES_MAX
+        sizes = []
+        for sent in (READ_BYTES_MAX, rest - 20_000, 19_000, 1_000):
+            socket.protocol.dataReceived(frame[:sent])
+            frame = frame[sent:]
+            sizes.append(socket.bufferSize)
+        assert sizes == [FRAME_READ_BYTES_MAX, 20_000, READ_BYTES_MAX, READ_BYTES_MAX]
 
 
 class TestAnswers:
