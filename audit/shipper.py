@@ -31,7 +31,7 @@ APPEND_BYTES_MAX = 256 * 1024
 JOURNAL_ENTRIES_MAX = 2_000
 """Entries read back from the journal at a time."""
 
-LINGER_S = 0.02
+LINGER_S = 0.05
 """Pause after an Append that took everything: what is committed meanwhile shares the next one, and
 one transaction at the daemon.
 """
