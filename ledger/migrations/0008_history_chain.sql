@@ -90,10 +90,12 @@ BEGIN
 
     -- A trigger that is gone comes with no amount.
     IF cardinality(t_user) > 0 THEN
-        DELETE FROM standing_trigger s
-        USING unnest(t_user, t_symbol, t_side, t_amount) AS u(user_name, symbol, side, amount)
-        WHERE s.user_name = u.user_name AND s.symbol = u.symbol AND s.side = u.side
-          AND u.amount = 0 AND u.user_name <> ALL (conflicted);
+        IF 0 = ANY (t_amount) THEN
+            DELETE FROM standing_trigger s
+            USING unnest(t_user, t_symbol, t_side, t_amount) AS u(user_name, symbol, side, amount)
+            WHERE s.user_name = u.user_name AND s.symbol = u.symbol AND s.side = u.side
+              AND u.amount = 0 AND u.user_name <> ALL (conflicted);
+        END IF;
         INSERT INTO standing_trigger AS s
         SELECT u.*
         FROM unnest(t_user, t_symbol, t_side, t_amount, t_price, t_shares, t_armed_by,
