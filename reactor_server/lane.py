@@ -31,7 +31,7 @@ from reactor_server.batch import Batch, SeatWrite
 from reactor_server.figures import LaneFigures
 from reactor_server.seat import Seat, Ticket
 
-ENTRIES_MAX = 500
+ENTRIES_MAX = 700
 """A batch takes no more decisions than this: those that must wait are taken while it is written."""
 
 ENTRIES_MIN = 24

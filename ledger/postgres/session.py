@@ -6,6 +6,8 @@ any trouble but a plain SQL error the connection is closed. A question is never 
 it was carried out would be unknown.
 """
 
+import os
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -24,6 +26,8 @@ T = TypeVar("T")
 
 QUESTION_S_MAX = 30.0
 CONNECT_S_MAX = 5.0
+SEND_BYTES = 1 << 20
+"""A batch of the largest size, and more."""
 
 LOST = (psycopg2.OperationalError, psycopg2.InterfaceError)
 """What psycopg2 raises when the connection, or the server behind it, is in trouble."""
@@ -33,6 +37,15 @@ _SOCKET_GONE = (OSError, ValueError, KeyError)
 """What a reactor raises about a socket that libpq has closed behind its back, or about a new one
 of the same number while it still takes it for the old one.
 """
+
+
+def widen(descriptor: int) -> None:
+    """Let a whole batch leave at once through a socket, if the system's limits allow.
+
+    Else the rest waits for a turn of the reactor, and Postgres waits for the rest.
+    """
+    with socket.socket(fileno=os.dup(descriptor)) as wire:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
 
 
 class _Connection(txpostgres.Connection):
@@ -74,6 +87,7 @@ class Session:
         session = cls(reactor, connection)
         try:
             await session._within(CONNECT_S_MAX, connection.connect(dsn))
+            widen(connection.fileno())
             for setting in settings:
                 await session.run(setting)
         except (*LOST, *_SOCKET_GONE, OutcomeUnknown) as error:

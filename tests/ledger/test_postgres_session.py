@@ -3,6 +3,7 @@
 The server is played by hand here; `postgres_faults` breaks real connections.
 """
 
+import socket
 from typing import Any
 
 import psycopg2
@@ -12,7 +13,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
-from ledger.postgres.session import QUESTION_S_MAX, Rows, Session, _Connection
+from ledger.postgres.session import QUESTION_S_MAX, Rows, Session, _Connection, widen
 from ledger.store import OutcomeUnknown, StoreUnavailable
 
 
@@ -105,6 +106,15 @@ def test_a_plain_sql_error_is_told_as_it_is_and_the_connection_stays() -> None:
     question.connection.answers[0].errback(Failure(error))
     assert question.outcome == [error]
     assert not question.session.is_closed
+
+
+def test_a_widened_socket_takes_a_large_batch_at_once() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        near.setblocking(False)
+        batch = bytes(300 * 1024)
+        widen(near.fileno())
+        assert near.send(batch) == len(batch)
 
 
 def test_a_connection_thrown_away_is_asked_nothing_more() -> None:
