@@ -9,13 +9,14 @@ from typing import cast
 
 import msgspec
 
-from ledger.account import Account, Side
+from ledger.account import BUY, SELL, Account
 from ledger.entry import Entry, history_line
 from protocol.messages import HistoryLine, HoldingLine, OrderLine, Summary, TriggerLine
 
 EncodedLine = msgspec.Raw
 """A line of history as it goes into a message: made once, however often it is shown."""
 
+_BUY, _SELL = BUY.value, SELL.value  # looked up once: to ask a member for its value takes long
 _encode = msgspec.msgpack.Encoder().encode
 _decode_line = msgspec.msgpack.Decoder(HistoryLine).decode
 
@@ -42,22 +43,20 @@ def summarize(
         [HoldingLine(symbol, n) for symbol, n in sorted(account.holdings.items()) if n],
         [
             OrderLine(
-                side.value,
+                side,
                 order.symbol,
                 order.shares,
                 order.price_cents,
                 order.decided_ms,
                 order.valid_until_ms,
             )
-            for side in Side
-            for order in account.orders(side)
+            for side, orders in ((_BUY, account.buys), (_SELL, account.sells))
+            for order in orders
         ],
         [
-            TriggerLine(
-                side.value, symbol, trigger.amount_cents, trigger.price_cents, trigger.shares
-            )
-            for side in Side
-            for symbol, trigger in sorted(account.triggers(side).items())
+            TriggerLine(side, symbol, trigger.amount_cents, trigger.price_cents, trigger.shares)
+            for side, triggers in ((_BUY, account.buy_triggers), (_SELL, account.sell_triggers))
+            for symbol, trigger in sorted(triggers.items())
         ],
         # The encoder takes in what is encoded already.
         cast(list[HistoryLine], history),
