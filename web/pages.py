@@ -22,7 +22,7 @@ class Pages:
     """
 
     def __init__(
-        self, static: StaticFiles, now_ms: Callable[[], int], new_key: Callable[[], str]
+        self, static: StaticFiles, now_ms: Callable[..., int], new_key: Callable[[], str]
     ) -> None:
         self._environment = Environment(
             loader=PackageLoader("web"),
