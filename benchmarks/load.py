@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable
 from itertools import cycle
 
+from generator.ids import marked_counter
 from generator.synthesizer import symbols_for, synthesize
 from protocol.codec import encode_body
 from protocol.framing import encode_frame
@@ -15,7 +16,6 @@ from protocol.messages import DumpLog
 
 _ID_BYTES = 16
 _ID = struct.Struct(">HIIHI")
-_UUID_VARIANT = 0x8000
 _HEAD_BYTES = 5
 _NO_ID = bytes(_ID_BYTES)
 
@@ -76,7 +76,6 @@ class LoadIds:
 
     def next(self, place: int) -> bytes:
         """A new id for a command of the user at this place."""
-        self._made = made = self._made + 1
-        now_ms = self.now_ms
-        counter = (made >> 14 & 0xFFFF) << 16 | _UUID_VARIANT | made & 0x3FFF
+        self._made += 1
+        now_ms, counter = self.now_ms, marked_counter(self._made)
         return _ID.pack(now_ms >> 32, now_ms & 0xFFFFFFFF, counter, self._run, place)

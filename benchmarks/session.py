@@ -4,18 +4,15 @@ Used by `benchmarks.client`. It blocks during the log-in only.
 """
 
 import socket
-import struct
 
 from protocol.authentication import ClientLogIn
 from protocol.codec import encode_body
 from protocol.connection import Connection, Unreadable, hello
 from protocol.fields import NO_ID
-from protocol.framing import HEADER_BYTES, encode_frame
+from protocol.framing import FrameReader, encode_frame
 from protocol.messages import Error, LoggedIn, LogInChallenge, Message, Ping, Pong, Welcome
 from protocol.states import Role
 
-_HEADER = struct.Struct(">IB16s")
-_LENGTH_BYTES = 4
 _LOG_IN_ID = b"log-in".ljust(16, b"\0")
 _RECEIVE_BYTES = 1 << 18
 _LOG_IN_S_MAX = 10.0
@@ -35,7 +32,7 @@ class Session:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._log_in(name, password)
         self.socket.setblocking(False)
-        self._unread = b""
+        self._reader = FrameReader()
         self._queue: list[bytes] = []
         self._unsent = b""
 
@@ -76,21 +73,13 @@ class Session:
         data = self.socket.recv(_RECEIVE_BYTES)
         if not data:
             raise ConnectionError("the node has closed the connection")
-        data = self._unread + data
         kinds, ids = [], []
-        start, end = 0, len(data) - HEADER_BYTES
-        while start <= end:
-            length, kind, request_id = _HEADER.unpack_from(data, start)
-            stop = start + _LENGTH_BYTES + length
-            if stop > len(data):
-                break
-            start = stop
+        for kind, request_id, _ in self._reader.feed(data):
             if kind == Ping.KIND:
                 self.queue(encode_frame(Pong.KIND, request_id, encode_body(Pong())))
             else:
                 kinds.append(kind)
                 ids.append(request_id)
-        self._unread = data[start:]
         return kinds, ids
 
     def close(self) -> None:

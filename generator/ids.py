@@ -10,6 +10,11 @@ _UUID_VARIANT = 0x8000
 """Marks the ninth byte as every UUID has it; the protocol reserves another mark for the system."""
 
 
+def marked_counter(made: int) -> int:
+    """The 32 bits of a counter, with a UUID's mark among them."""
+    return (made >> 14 & 0xFFFF) << 16 | _UUID_VARIANT | made & 0x3FFF
+
+
 class CommandIds:
     """A source of ids.
 
@@ -28,6 +33,5 @@ class CommandIds:
     def next(self) -> bytes:
         """Make an id: 6 bytes of time, 4 of a counter with a UUID's mark, 6 of the run's own."""
         self._made += 1
-        high, low = self._made >> 14 & 0xFFFF, self._made & 0x3FFF
-        counter = high << 16 | _UUID_VARIANT | low
+        counter = marked_counter(self._made)
         return self._wall_ms().to_bytes(6, "big") + counter.to_bytes(4, "big") + self._run
