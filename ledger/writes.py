@@ -12,12 +12,13 @@ from msgspec import Struct
 from ledger.account import Account, TriggerName
 from ledger.entry import Entry, encode_entry
 from ledger.trigger_changes import changed_trigger
+from protocol.errors import OK
 from protocol.messages import Buy, CancelBuy, CancelSell, CommitBuy, CommitSell, Sell
 
 _ORDER_KINDS = frozenset(
     command.KIND for command in (Buy, CommitBuy, CancelBuy, Sell, CommitSell, CancelSell)
 )
-"""The commands that change pending orders; a lapse bears the kind of a CANCEL."""
+"""What changes pending orders where it is accepted; a lapse bears the kind of a CANCEL."""
 
 
 class JournalLine(Struct, frozen=True, gc=False):
@@ -70,7 +71,7 @@ class AccountWrite(Struct, eq=False, gc=False):
         for movement in entry.movements:
             if movement.holding:
                 self.symbols.add(movement.symbol)
-        if entry.kind in _ORDER_KINDS:
+        if entry.kind in _ORDER_KINDS and entry.code is OK:
             self.has_new_pending = True
         trigger = changed_trigger(entry)
         if trigger is not None:
