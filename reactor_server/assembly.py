@@ -30,7 +30,7 @@ STORE_S_MAX = 20.0
 """How long a node that starts waits for a store that is away."""
 
 _POLL_S = 0.05
-_ANNOUNCE_EVERY_S = 0.02
+_ANNOUNCE_EVERY_S = 0.1
 
 
 class NodeAssembly:
@@ -171,7 +171,7 @@ class NodeAssembly:
     # What trigger services should know.
 
     def _triggers_changed(self, names: set[TriggerName]) -> None:
-        """Tell the trigger services, a few times a second at most."""
+        """Tell the trigger services, ten times a second at most."""
         self._changed |= names
         if self._announcing is None:
             self._announcing = Deferred.fromCoroutine(self._announce())

@@ -14,6 +14,7 @@ from ledger.account import Account, TriggerName
 from ledger.entry import Cause, Entry, decode_entry
 from ledger.rules import fire, lapse
 from ledger.store import OutcomeUnknown, Store, StoreUnavailable, Stream
+from ledger.trigger_changes import changed_trigger
 from protocol.quote import Quote
 from service.time import SteadyClock
 
@@ -55,8 +56,8 @@ class Firing:
         self._shipping.advance_to(stream.last_number)
         return stream
 
-    async def fire(self, names: Sequence[TriggerName], quote: Quote) -> None:
-        """Let triggers of one symbol fire at a price that meets them.
+    async def fire(self, names: Sequence[TriggerName], quote: Quote) -> set[TriggerName]:
+        """Let triggers of one symbol fire at a price that meets them; returns those that did.
 
         Raises `Fenced`, `OutcomeUnknown`, `StoreUnavailable`.
         """
@@ -74,8 +75,15 @@ class Firing:
             return entries
 
         users = sorted(sides)
+        fired: set[TriggerName] = set()
         for start in range(0, len(users), USERS_PER_TRANSACTION):
-            await self._settle(users[start : start + USERS_PER_TRANSACTION], decide)
+            entries = await self._settle(users[start : start + USERS_PER_TRANSACTION], decide)
+            fired |= {
+                gone
+                for entry in entries
+                if entry.cause is Cause.FIRING and (gone := changed_trigger(entry))
+            }
+        return fired
 
     async def lapse(self, users: Sequence[str]) -> None:
         """Let the overdue orders of users lapse; raises as `fire` does."""
@@ -84,7 +92,9 @@ class Firing:
     def _now_ms(self, account: Account) -> int:
         return self._steady.now_ms(account.decided_ms)
 
-    async def _settle(self, users: Sequence[str], decide: Callable[[Account], list[Entry]]) -> None:
+    async def _settle(
+        self, users: Sequence[str], decide: Callable[[Account], list[Entry]]
+    ) -> list[Entry]:
         async with self._lock:
             if self._stream is None:
                 self._stream = await self._opened()
@@ -100,6 +110,7 @@ class Firing:
         entries = [decode_entry(entry) for entry in encoded]
         self._count(entries)
         await self._announce(entries)
+        return entries
 
     async def _announce(self, entries: list[Entry]) -> None:
         """Let the nodes know: clients may watch these accounts."""

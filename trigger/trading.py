@@ -187,8 +187,9 @@ class TriggerService:
         self._unsure.update(names)
         for name in names:
             self.book.disarm(name)
-        await self.firing.fire(names, quote)
-        armed = await self._store.armed(names)
+        fired = await self.firing.fire(names, quote)
+        left = [name for name in names if name not in fired]
+        armed = await self._store.armed(left) if left else []
         self._unsure.difference_update(names)
         for trigger in armed:
             self.book.arm(trigger)

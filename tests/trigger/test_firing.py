@@ -57,6 +57,15 @@ def test_what_is_known_is_not_read_again_and_again(
     assert len(desk.service.book) == 101
 
 
+def test_only_what_a_price_left_armed_is_read_again_after_a_firing(floor: Floor) -> None:
+    floor.arm_buy("ann", "ABC", 1000, 100)
+    floor.arm_buy("bob", "ABC", 95, 100)  # it buys no whole share
+    desk = floor.open_desk()
+    assert [entry.user for entry in floor.entries(Cause.FIRING)] == ["ann"]
+    assert desk.store.triggers_read == 2 + 1
+    assert len(desk.service.book) == 1
+
+
 def test_all_are_read_again_where_announcements_were_missed(floor: Floor) -> None:
     for number in range(10):
         floor.arm_buy(f"u{number}", "ABC", 1000, 50)
