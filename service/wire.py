@@ -6,6 +6,7 @@ one write, and a peer that falls silent, or does not read, is let go.
 
 from typing import Any
 
+from twisted.internet.abstract import FileDescriptor
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
@@ -24,8 +25,10 @@ SILENT_BEATS_MAX = 3
 SLOW_FRAME_BEATS_MAX = 2
 """A peer that is in the middle of one frame for this many beats in a row is let go."""
 
-BUFFERED_BYTES_MAX = 64 * 1024
-"""Frames written in one turn are handed to the transport early once they are this many bytes."""
+BUFFERED_BYTES_MAX = 32 * 1024
+"""Frames sent in one turn leave before its end once they are this many bytes: the peer has work
+while we make the rest.
+"""
 
 
 _NO_MESSAGE = (Unreadable, Ping, Pong)
@@ -103,6 +106,7 @@ class WireProtocol(Protocol):
         self._outgoing_bytes += len(frame)
         if self._outgoing_bytes >= BUFFERED_BYTES_MAX:
             self.flush()
+            self._write_at_once()
         elif self._flush_call is None:
             self._flush_call = self._clock.callLater(0, self.flush)
 
@@ -117,6 +121,12 @@ class WireProtocol(Protocol):
             self._outgoing.clear()
             self._outgoing_bytes = 0
             self.transport.write(data)
+
+    def _write_at_once(self) -> None:
+        """Let the socket have what it takes, where the reactor would write after this turn."""
+        transport = self.transport
+        if isinstance(transport, FileDescriptor) and transport.doWrite() is not None:
+            transport.startWriting()  # it is at its end, which is the reactor's to see
 
     def close(self) -> None:
         """Send what is left and end the connection."""
