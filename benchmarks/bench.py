@@ -172,7 +172,7 @@ class Bench:
             {
                 name: number
                 for name, number in ledger_after.positions.items()
-                if number > ledger.positions.get(name, 0)
+                if name.startswith("node-") and number > ledger.positions.get(name, 0)
             }
         )
         return RoundResult(
