@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from protocol.errors import Code, RemoteProtocolError
 from protocol.messages import KINDS, Message
@@ -21,6 +22,21 @@ _decoders: dict[int, Any] = {
 
 encode_body: Callable[[Message], bytes] = msgspec.msgpack.Encoder().encode
 """Encode the fields of a message."""
+
+
+class Encoded(Struct, frozen=True, gc=False):
+    """A message whose body was made before it could be sent.
+
+    :ivar of: what kind of message it is.
+    """
+
+    of: type[Message]
+    body: bytes
+
+
+def encode(message: Message) -> Encoded:
+    """Make the body of a message that is to be sent later."""
+    return Encoded(type(message), encode_body(message))
 
 
 def decode_body(kind: int, body: bytes | memoryview) -> Message:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from protocol.codec import decode_body, encode_body
+from protocol.codec import Encoded, decode_body, encode
 from protocol.errors import Code, LocalProtocolError, RemoteProtocolError
 from protocol.fields import NO_ID
 from protocol.framing import FRAME_BYTES_MAX, WAY_IN_BYTES_MAX, FrameReader, encode_frame
@@ -78,21 +78,22 @@ class Connection:
         """See `FrameReader`: how many bytes of an unfinished frame are still to come."""
         return self._reader.missing_bytes
 
-    def send(self, message: Message, request_id: bytes = NO_ID) -> bytes:
-        """Encode a message as a frame and take the state on.
+    def send(self, message: Message | Encoded, request_id: bytes = NO_ID) -> bytes:
+        """Make a frame of a message and take the state on.
 
         Raises `LocalProtocolError` when the state forbids the message or no frame can hold it.
         """
-        if self.state is OPEN and type(message) in self._says:
-            return encode_frame(message.KIND, request_id, encode_body(message))
-        state = next_state(self.state, self._role, type(message))
-        if state is None and not self._is_farewell(message, request_id, self._role):
-            name = type(message).__name__
+        encoded = message if isinstance(message, Encoded) else encode(message)
+        of = encoded.of
+        frame = encode_frame(of.KIND, request_id, encoded.body)
+        if self.state is OPEN and of in self._says:
+            return frame
+        state = next_state(self.state, self._role, of)
+        if state is None and not self._is_farewell(of, request_id, self._role):
             raise LocalProtocolError(
                 Code.UNEXPECTED_MESSAGE,
-                f"the {self._role.name} may not send {name} in state {self.state.name}",
+                f"the {self._role.name} may not send {of.__name__} in state {self.state.name}",
             )
-        frame = encode_frame(message.KIND, request_id, encode_body(message))
         if state is not None:
             self.state = state
             if state is OPEN:
@@ -119,7 +120,7 @@ class Connection:
             return message
         state = next_state(self.state, self._peer, type(message))
         if state is None:
-            if self._is_farewell(message, request_id, self._peer):
+            if self._is_farewell(type(message), request_id, self._peer):
                 return message
             name = type(message).__name__
             violation = RemoteProtocolError(
@@ -148,9 +149,9 @@ class Connection:
         raise error
 
     @staticmethod
-    def _is_farewell(message: Message, request_id: bytes, sender: Role) -> bool:
+    def _is_farewell(said: type[Message], request_id: bytes, sender: Role) -> bool:
         """A server may say in any state why it ends the connection: an Error that answers no id."""
-        return sender is Role.SERVER and request_id == NO_ID and type(message) is Error
+        return sender is Role.SERVER and request_id == NO_ID and said is Error
 
 
 def choose_version(hello: Hello) -> int:

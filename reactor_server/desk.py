@@ -17,6 +17,7 @@ from ledger.account import TriggerName
 from ledger.entry import Entry, is_same_command, reply_of
 from ledger.rules import PRICED, decide, lapse
 from ledger.store import Store, StoreUnavailable
+from protocol.codec import encode
 from protocol.errors import OK, Code
 from protocol.fields import account_name
 from protocol.messages import Command, DisplaySummary, DumpLog, Error, SymbolCommand
@@ -157,10 +158,19 @@ class TradingDesk:
             return False
         if account.lapse_check_ms != lapse_check_ms:
             self.lapses.expect(seat.user, account.lapse_check_ms)
-        if isinstance(command, DisplaySummary) and entry.code is OK:
-            ticket.summary = summary_of(seat, ticket, entry.seq, now_ms)
+        self._answer(seat, ticket, entry)
         self.lanes[seat.lane].add(seat, ticket, entry, expected_seq)
         return True
+
+    def _answer(self, seat: Seat, ticket: Ticket, entry: Entry) -> None:
+        """Make the answer while all of it is at hand; nobody has it before the entry is durable."""
+        command = ticket.command
+        if type(command) is DisplaySummary and entry.code is OK:
+            ticket.answer = encode(summary_of(seat, ticket, entry.seq, entry.decided_ms))
+        elif type(command) is DumpLog and entry.code is OK:
+            ticket.dumped = entry
+        else:
+            ticket.answer = encode(reply_of(entry))
 
     def _wait(self, seat: Seat, ticket: Ticket, finding: Coroutine[Any, Any, None]) -> None:
         """Let the user's queue rest until something is found out for its first ticket."""
@@ -229,13 +239,12 @@ class TradingDesk:
             tickets = write.seat.tickets
             for ticket in write.tickets:
                 del tickets[ticket.command_id]
-                entry = ticket.entry
-                assert entry is not None
-                if type(ticket.command) is DumpLog and entry.code is OK:
-                    number = first_number + batch.place_of(entry)
-                    self._on_dump(ticket, entry, lane.name, number)
+                if ticket.answer is not None:
+                    ticket.reply(ticket.answer)
                 else:
-                    ticket.reply(ticket.summary or reply_of(entry))
+                    assert ticket.dumped is not None
+                    number = first_number + batch.place_of(ticket.dumped)
+                    self._on_dump(ticket, ticket.dumped, lane.name, number)
         if changed:
             self._on_triggers_changed(changed)
         self._news.committed(batch.writes)

@@ -15,7 +15,9 @@ from reactor_server.batch import SeatWrite
 from reactor_server.seat import Ticket
 from service.figures import LATENCY_BOUNDS_S, SIZE_BOUNDS, Figure, Histogram
 
-_CODE_BITS = 16
+CODE_BITS = 16
+"""In the number that says what a command was and how it ended, its kind is above so many bits."""
+
 _NAMES = {command.KIND: name for name, command in COMMANDS.items()}
 
 
@@ -57,12 +59,7 @@ class LaneFigures:
         sample: Ticket | None,
     ) -> None:
         """Count a batch of so many entries that was sent at `sent_s` and is durable now."""
-        outcomes = [
-            entry.kind << _CODE_BITS | entry.code
-            for write in writes
-            for ticket in write.tickets
-            if (entry := ticket.entry)
-        ]
+        outcomes = [ticket.outcome for write in writes for ticket in write.tickets]
         self.outcomes.update(outcomes)
         self.lapses += entries - len(outcomes)
         self.batch_commands.observe(entries)
@@ -78,9 +75,9 @@ def _commands(lanes: Sequence[LaneFigures]) -> dict[str, float]:
     """How many commands there were, by name and outcome."""
     told: dict[str, float] = {"LAPSE,accepted": sum(lane.lapses for lane in lanes)}
     for key, count in sum((lane.outcomes for lane in lanes), Counter[int]()).items():
-        code = Code(key & (1 << _CODE_BITS) - 1)
+        code = Code(key & (1 << CODE_BITS) - 1)
         outcome = "accepted" if code is OK else code.name.lower()
-        told[f"{_NAMES[key >> _CODE_BITS]},{outcome}"] = count
+        told[f"{_NAMES[key >> CODE_BITS]},{outcome}"] = count
     return told
 
 

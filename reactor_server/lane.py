@@ -28,7 +28,7 @@ from ledger.store import (
 from ledger.summary import encode_line
 from ledger.writes import in_decision_order
 from reactor_server.batch import Batch, SeatWrite
-from reactor_server.figures import LaneFigures
+from reactor_server.figures import CODE_BITS, LaneFigures
 from reactor_server.seat import Seat, Ticket
 
 ENTRIES_MAX = 700
@@ -123,7 +123,7 @@ class Lane:
         write.add(entry)
         seat.recent.append(encode_line(entry))
         if ticket is not None:
-            ticket.entry = entry
+            ticket.outcome = entry.kind << CODE_BITS | entry.code
             write.tickets.append(ticket)
         if self._in_flight is None and self._send_call is None:
             self._send_soon()

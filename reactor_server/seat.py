@@ -13,7 +13,8 @@ from ledger.entry import Entry
 from ledger.outcome import NoPrice
 from ledger.store import Position
 from ledger.summary import EncodedLine
-from protocol.messages import Command, Error, Message, Summary
+from protocol.codec import Encoded
+from protocol.messages import Command, Error, Message
 from protocol.quote import Quote
 from service.server import Link
 
@@ -29,8 +30,9 @@ class Ticket(Struct, eq=False, gc=False):
     :ivar price: what asking for a price has come to.
     :ivar older: DISPLAY_SUMMARY: the page of history read for it.
     :ivar positions: DUMPLOG: how far all streams had come when it was asked for.
-    :ivar summary: DISPLAY_SUMMARY: the answer, held back until its entry is durable.
-    :ivar entry: what was decided, once it is.
+    :ivar answer: made when the command is decided, and held back until its entry is durable.
+    :ivar dumped: DUMPLOG: its entry, which the log ends with; the log goes before the answer.
+    :ivar outcome: what the command was and how it ended, see `reactor_server.figures`.
     """
 
     command_id: bytes
@@ -41,10 +43,11 @@ class Ticket(Struct, eq=False, gc=False):
     price: Quote | NoPrice | None = None
     older: list[Entry] | None = None
     positions: dict[str, Position] | None = None
-    summary: Summary | None = None
-    entry: Entry | None = None
+    answer: Encoded | None = None
+    dumped: Entry | None = None
+    outcome: int = 0
 
-    def reply(self, message: Message) -> None:
+    def reply(self, message: Message | Encoded) -> None:
         """Answer everybody who asked."""
         for link in self.links:
             link.reply(self.command_id, message)
@@ -54,7 +57,8 @@ class Ticket(Struct, eq=False, gc=False):
         self.price = None
         self.older = None
         self.positions = None
-        self.summary = None
+        self.answer = None
+        self.dumped = None
 
 
 class Seat:

@@ -6,6 +6,7 @@ Imported from `service.server` by everybody else.
 from typing import Protocol
 
 from protocol.authentication import AccessRole
+from protocol.codec import Encoded
 from protocol.messages import Health, Message
 
 
@@ -17,7 +18,7 @@ class Link(Protocol):
     is_lost: bool
     is_congested: bool
 
-    def reply(self, request_id: bytes, message: Message) -> None:
+    def reply(self, request_id: bytes, message: Message | Encoded) -> None:
         """Answer a request for good."""
 
     def push(self, request_id: bytes, message: Message) -> None:

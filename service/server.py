@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from protocol.authentication import AccessRole
+from protocol.codec import Encoded
 from protocol.connection import Unreadable, choose_version, welcome
 from protocol.errors import Code, RemoteProtocolError
 from protocol.fields import NO_ID
@@ -70,7 +71,7 @@ class ServerProtocol(LogInProtocol):
         missing = min(self._connection.missing_bytes, FRAME_READ_BYTES_MAX)
         self.transport.bufferSize = max(missing, READ_BYTES_MAX)
 
-    def reply(self, request_id: bytes, message: Message) -> None:
+    def reply(self, request_id: bytes, message: Message | Encoded) -> None:
         """See `Link`."""
         self._outstanding -= 1
         self.send(message, request_id)

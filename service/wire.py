@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from protocol.codec import Encoded
 from protocol.connection import Connection, Unreadable
 from protocol.errors import Code, RemoteProtocolError
 from protocol.fields import NO_ID
@@ -93,7 +94,7 @@ class WireProtocol(Protocol):
 
     # Sending.
 
-    def send(self, message: Message, request_id: bytes = NO_ID) -> None:
+    def send(self, message: Message | Encoded, request_id: bytes = NO_ID) -> None:
         """Send a message with the other messages of this turn.
 
         Raises `LocalProtocolError` where the state forbids it; after the end of the connection it

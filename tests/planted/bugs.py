@@ -52,7 +52,7 @@ BUGS = (
                 _DESK,
                 "        self.lanes[seat.lane].add(seat, ticket, entry, expected_seq)\n",
                 "        self.lanes[seat.lane].add(seat, ticket, entry, expected_seq)\n"
-                "        ticket.reply(ticket.summary or reply_of(entry))\n",
+                "        ticket.reply(ticket.answer or reply_of(entry))\n",
             ),
         ),
     ),

@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from protocol.authentication import AccessRole
+from protocol.codec import Encoded
 from protocol.messages import Error, Message
 from protocol.quote import Quote
 from quote_proxy.source import QuoteUnavailable, Refusal
@@ -74,7 +75,8 @@ class LinkDouble:
         self.replies: list[tuple[bytes, Message]] = []
         self.pushed: list[tuple[bytes, Message]] = []
 
-    def reply(self, request_id: bytes, message: Message) -> None:
+    def reply(self, request_id: bytes, message: Message | Encoded) -> None:
+        assert isinstance(message, Message), message
         self.replies.append((request_id, message))
 
     def push(self, request_id: bytes, message: Message) -> None:

@@ -6,7 +6,7 @@ For the tests of `reactor_server` only.
 from collections.abc import Callable
 
 from protocol.authentication import AccessRole
-from protocol.codec import decode_body, encode_body
+from protocol.codec import Encoded, decode_body, encode
 from protocol.messages import Chunk, Command, Error, Message, Receipt, Refused, Summary
 
 
@@ -28,8 +28,9 @@ class Customer:
         self.pushed: list[tuple[bytes, Message]] = []
         self.on_answer: Callable[[], None] = lambda: None
 
-    def reply(self, request_id: bytes, message: Message) -> None:
-        message = decode_body(message.KIND, encode_body(message))
+    def reply(self, request_id: bytes, message: Message | Encoded) -> None:
+        answer = message if isinstance(message, Encoded) else encode(message)
+        message = decode_body(answer.of.KIND, answer.body)
         self.answers.append((request_id, message))
         self.on_answer()
 
