@@ -13,7 +13,7 @@ from ledger.account import BUY, SELL, Account, Trigger
 from ledger.entry import Entry, history_line
 from protocol.messages import HistoryLine, HoldingLine, OrderLine, Summary, TriggerLine
 
-EncodedLine = msgspec.Raw
+EncodedLine = bytes
 """A line of history as it goes into a message: made once, however often it is shown."""
 
 _BUY, _SELL = BUY.value, SELL.value  # looked up once: to ask a member for its value takes long
@@ -23,7 +23,7 @@ _decode_line = msgspec.msgpack.Decoder(HistoryLine).decode
 
 def encode_line(entry: Entry) -> EncodedLine:
     """The entry as DISPLAY_SUMMARY shows it."""
-    return EncodedLine(_encode(history_line(entry)))
+    return _encode(history_line(entry))
 
 
 def summarize(
@@ -57,7 +57,7 @@ def summarize(
         ],
         _trigger_lines(_BUY, account.buy_triggers) + _trigger_lines(_SELL, account.sell_triggers),
         # The encoder takes in what is encoded already.
-        cast(list[HistoryLine], history),
+        cast(list[HistoryLine], [msgspec.Raw(line) for line in history]),
         oldest_seq if oldest_seq > 1 else 0,
     )
 

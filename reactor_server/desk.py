@@ -84,13 +84,13 @@ class TradingDesk:
         seat = self._seats.get(command.user) or self._seat_for(command.user)
         known = seat.tickets.get(command_id)
         if known is None:
-            ticket = Ticket(command_id, command, [link], self._clock.seconds())
+            ticket = Ticket(command_id, command, (link,), self._clock.seconds())
             seat.tickets[command_id] = ticket
             seat.queue.append(ticket)
             if not seat.is_waiting:
                 self.run(seat)
         elif known.command == command:
-            known.links.append(link)
+            known.links += (link,)
         else:
             link.reply(command_id, _ID_REUSED)
 

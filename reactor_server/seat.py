@@ -37,7 +37,7 @@ class Ticket(Struct, eq=False, gc=False):
 
     command_id: bytes
     command: Command
-    links: list[Link]
+    links: tuple[Link, ...]
     arrived_s: float
     is_in_doubt: bool = False
     price: Quote | NoPrice | None = None
