@@ -22,8 +22,8 @@ from audit.shipper import Shipping
 from benchmarks.load import LoadIds, UserLoad, make_load
 from ledger.account import Account
 from ledger.postgres.rows import batch_call
-from ledger.store import Stream
-from ledger.writes import AccountWrite
+from ledger.store import Committed, Stream
+from ledger.writes import AccountWrite, in_decision_order
 from protocol.authentication import AccessRole
 from protocol.quote import Quote
 from protocol.states import State
@@ -68,13 +68,14 @@ class _NoStore:
     async def announce_armed(self, triggers: Sequence[object]) -> None:
         return None
 
-    async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> frozenset[str]:
-        batch_call(stream, writes)
-        stream.last_number += sum(len(write.lines) for write in writes)
+    async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> Committed:
+        lines = in_decision_order(writes)
+        batch_call(stream, writes, lines)
+        stream.advance(lines)
         answered: Deferred[None] = Deferred()
         self._clock.callLater(0, answered.callback, None)
         await answered
-        return frozenset()
+        return Committed(frozenset(), [line.encoded for line in lines])
 
 
 class _Prices:

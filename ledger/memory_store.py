@@ -13,6 +13,7 @@ from ledger.store import (
     AccountsAnnounced,
     ArmedTrigger,
     CommandKnown,
+    Committed,
     Fenced,
     Position,
     Stream,
@@ -67,7 +68,7 @@ class MemoryStore:
         stored = self._ledger.accounts.get(user)
         return Account(user) if stored is None else copy_account(stored)
 
-    async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> frozenset[str]:
+    async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> Committed:
         self._check_epoch(stream)
         conflicted = {
             write.account.user for write in writes if self._seq(write) != write.expected_seq
@@ -76,8 +77,7 @@ class MemoryStore:
         ids = [line.command_id for write in fresh for line in write.lines]
         if len(set(ids)) < len(ids) or any(known in self._ledger.journal for known in ids):
             raise CommandKnown
-        self._write(stream, fresh)
-        return frozenset(conflicted)
+        return Committed(frozenset(conflicted), self._write(stream, fresh))
 
     def _seq(self, write: AccountWrite) -> int:
         stored = self._ledger.accounts.get(write.account.user)
@@ -87,20 +87,21 @@ class MemoryStore:
         if self._ledger.streams[stream.name].epoch != stream.epoch:
             raise Fenced(stream.name)
 
-    def _write(self, stream: Stream, writes: Sequence[AccountWrite]) -> None:
+    def _write(self, stream: Stream, writes: Sequence[AccountWrite]) -> list[bytes]:
         ledger = self._ledger
         for write in writes:
             account = copy_account(write.account)
             account.holdings = {symbol: n for symbol, n in account.holdings.items() if n}
             ledger.accounts[account.user] = account
-        for line in in_decision_order(writes):
+        lines = in_decision_order(writes)
+        for line in lines:
             ledger.journal[line.command_id] = line.encoded
             ledger.user_entries.setdefault(line.user, []).append(decode_entry(line.encoded))
             ledger.stream_entries.setdefault(stream.name, []).append(line.encoded)
-            stream.last_ms = max(stream.last_ms, line.decided_ms)
-        stream.last_number = len(ledger.stream_entries.get(stream.name, []))
+        stream.advance(lines)
         stored = ledger.streams[stream.name]
         stored.last_number, stored.last_ms = stream.last_number, stream.last_ms
+        return [line.encoded for line in lines]
 
     async def settle(
         self,
@@ -117,11 +118,9 @@ class MemoryStore:
                 write.add(entry)
             if account.seq:
                 writes.append(write)
-        lines = in_decision_order(writes)
-        if any(line.command_id in self._ledger.journal for line in lines):
+        if any(line.command_id in self._ledger.journal for write in writes for line in write.lines):
             raise CommandKnown
-        self._write(stream, writes)
-        return [line.encoded for line in lines]
+        return self._write(stream, writes)
 
     async def entries_by_id(self, command_ids: Sequence[bytes]) -> dict[bytes, Entry]:
         journal = self._ledger.journal

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ledger.account import Account, Side, TriggerName
 from ledger.entry import Entry
-from ledger.writes import AccountWrite
+from ledger.writes import AccountWrite, JournalLine
 from protocol.authentication import Verifier
 from protocol.errors import Code, TradeError
 
@@ -51,6 +51,12 @@ class Stream:
         self.epoch = epoch
         self.last_number = last_number
         self.last_ms = last_ms
+
+    def advance(self, lines: Sequence[JournalLine]) -> None:
+        """Count journal lines, in the order of their numbers, that have been written."""
+        if lines:
+            self.last_number += len(lines)
+            self.last_ms = max(self.last_ms, lines[-1].decided_ms)
 
 
 class ArmedTrigger(Struct, frozen=True, gc=False, order=True):
@@ -92,6 +98,18 @@ class Position(Struct, frozen=True, gc=False):
     last_ms: int
 
 
+class Committed(Struct, frozen=True, gc=False):
+    """What became of a batch.
+
+    :ivar conflicted: the users whose stored version was not the expected one: nothing was written
+        for them.
+    :ivar encoded: the entries that were journalled, in the order of their numbers.
+    """
+
+    conflicted: frozenset[str]
+    encoded: list[bytes]
+
+
 class Store(Protocol):
     """The ledger's storage. Every method may raise `StoreUnavailable`."""
 
@@ -104,11 +122,10 @@ class Store(Protocol):
     async def load(self, users: Sequence[str]) -> dict[str, Account]:
         """Read accounts; a user of whom nothing is stored gets an empty one."""
 
-    async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> frozenset[str]:
+    async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> Committed:
         """Write a batch, whole and durable, and advance the stream.
 
-        The writes come in order of user, one for each. Returns the users whose stored version was
-        not the expected one: nothing was written for them. Raises `CommandKnown`, `Fenced`,
+        The writes come in order of user, one for each. Raises `CommandKnown`, `Fenced`,
         `OutcomeUnknown`.
         """
 

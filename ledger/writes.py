@@ -44,15 +44,15 @@ class AccountWrite(Struct, eq=False, gc=False):
     :ivar expected_seq: the version of the stored account on which the entries were decided.
     :ivar lines: the entries, oldest first.
     :ivar symbols: the stocks whose free shares the entries changed.
-    :ivar triggers: the triggers that they set, armed, cancelled or fired, in that order.
+    :ivar triggers: the triggers that they set, armed, cancelled or fired, each time.
     :ivar has_new_pending: they placed or ended a pending order.
     """
 
     account: Account
     expected_seq: int
     lines: list[JournalLine] = []
-    symbols: set[str] = set()
-    triggers: dict[TriggerName, None] = {}
+    symbols: frozenset[str] = frozenset()
+    triggers: tuple[TriggerName, ...] = ()
     has_new_pending: bool = False
 
     def add(self, entry: Entry) -> JournalLine:
@@ -70,12 +70,12 @@ class AccountWrite(Struct, eq=False, gc=False):
         self.lines.append(line)
         for movement in entry.movements:
             if movement.holding:
-                self.symbols.add(movement.symbol)
+                self.symbols |= {movement.symbol}
         if entry.kind in _ORDER_KINDS and entry.code is OK:
             self.has_new_pending = True
         trigger = changed_trigger(entry)
         if trigger is not None:
-            self.triggers[trigger] = None
+            self.triggers += (trigger,)
         return line
 
 

@@ -19,6 +19,7 @@ from audit.shipper import Shipping
 from ledger.entry import Entry
 from ledger.store import (
     CommandKnown,
+    Committed,
     Fenced,
     OutcomeUnknown,
     Store,
@@ -26,7 +27,6 @@ from ledger.store import (
     Stream,
 )
 from ledger.summary import encode_line
-from ledger.writes import in_decision_order
 from reactor_server.batch import Batch, SeatWrite
 from reactor_server.figures import CODE_BITS, LaneFigures
 from reactor_server.seat import Seat, Ticket
@@ -178,7 +178,7 @@ class Lane:
         writes = batch.in_user_order()
         sent_s = self._clock.seconds()
         try:
-            conflicted = await self._write(self._stream, writes)
+            committed = await self._write(self._stream, writes)
         except CommandKnown:
             self._finish(batch, lambda: self._on_undone(self, batch))
         except (OutcomeUnknown, StoreUnavailable) as trouble:
@@ -188,8 +188,8 @@ class Lane:
             if await self._reopen():
                 self._finish(batch, lambda: self._on_undone(self, batch))
         else:
+            conflicted, encoded = committed.conflicted, committed.encoded
             written = [write for write in writes if write.account.user not in conflicted]
-            encoded = [line.encoded for line in in_decision_order(written)]
             sample = batch.sample
             if encoded:
                 self._shipping.ship(first_number, encoded)
@@ -204,7 +204,7 @@ class Lane:
                 may_leave=not conflicted,
             )
 
-    async def _write(self, stream: Stream, writes: Sequence[SeatWrite]) -> frozenset[str]:
+    async def _write(self, stream: Stream, writes: Sequence[SeatWrite]) -> Committed:
         try:
             return await self._store.commit(stream, writes)
         finally:

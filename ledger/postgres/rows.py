@@ -13,7 +13,7 @@ import msgspec
 
 from ledger.account import Account, PendingOrder, Side, Trigger
 from ledger.store import Stream
-from ledger.writes import AccountWrite, JournalLine, in_decision_order
+from ledger.writes import AccountWrite, JournalLine
 
 _encode_json = msgspec.json.Encoder().encode
 encode_pending = msgspec.msgpack.Encoder().encode
@@ -88,10 +88,12 @@ def bytes_literal(value: bytes) -> str:
 _NO_TRIGGER = Trigger(Side.BUY, "", 0)
 
 
-def batch_call(stream: Stream, writes: Sequence[AccountWrite]) -> str:
-    """The one statement that writes a batch; see write_batch in the migrations."""
+def batch_call(stream: Stream, writes: Sequence[AccountWrite], lines: Sequence[JournalLine]) -> str:
+    """The one statement that writes a batch, with its lines in the order of their numbers.
+
+    See write_batch in the migrations.
+    """
     accounts = [write.account for write in writes]
-    lines = in_decision_order(writes)
     places = {line.command_id: place for place, line in enumerate(lines, 1)}
     decided_ms = [account.decided_ms for account in accounts]
     has_new = any(write.expected_seq == 0 for write in writes)
@@ -139,7 +141,7 @@ def _holding_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
 
 
 def _trigger_arrays(writes: Sequence[AccountWrite]) -> tuple[str, ...]:
-    changed = [(name, write.account) for write in writes for name in write.triggers]
+    changed = [(name, write.account) for write in writes for name in dict.fromkeys(write.triggers)]
     names = [name for name, _ in changed]
     triggers = [
         account.triggers(name.side).get(name.symbol, _NO_TRIGGER) for name, account in changed

@@ -30,13 +30,14 @@ from ledger.store import (
     AccountsAnnounced,
     ArmedTrigger,
     CommandKnown,
+    Committed,
     Fenced,
     OutcomeUnknown,
     Position,
     StoreUnavailable,
     Stream,
 )
-from ledger.writes import AccountWrite, in_decision_order
+from ledger.writes import AccountWrite, JournalLine, in_decision_order
 from protocol.authentication import Verifier
 from protocol.money import INT64_MAX
 
@@ -100,13 +101,14 @@ class PostgresStore:
             raise StoreUnavailable(str(error)) from None
         return Stream(name, *rows[0])
 
-    async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> frozenset[str]:
-        rows = await self._write(self._writers[stream.name], batch_call(stream, writes))
+    async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> Committed:
+        lines = in_decision_order(writes)
+        rows = await self._write(self._writers[stream.name], batch_call(stream, writes, lines))
         conflicted = frozenset(rows[0][0])
-        for write in writes:
-            if write.account.user not in conflicted:
-                _advance(stream, write)
-        return conflicted
+        if conflicted:
+            lines = [line for line in lines if line.user not in conflicted]
+        stream.advance(lines)
+        return Committed(conflicted, [line.encoded for line in lines])
 
     async def _write(self, session: Session, call: str) -> Rows:
         """Call write_batch and tell its refusals apart."""
@@ -126,16 +128,15 @@ class PostgresStore:
         decide: Callable[[Account], list[Entry]],
     ) -> list[bytes]:
         for _ in range(_SETTLE_TRIES):
-            writes = await self._try_to_settle(stream, sorted(set(users)), decide)
-            if writes is not None:
-                for write in writes:
-                    _advance(stream, write)
-                return [line.encoded for line in in_decision_order(writes)]
+            lines = await self._try_to_settle(stream, sorted(set(users)), decide)
+            if lines is not None:
+                stream.advance(lines)
+                return [line.encoded for line in lines]
         raise StoreUnavailable("accounts that nobody had yet were made by somebody else each time")
 
     async def _try_to_settle(
         self, stream: Stream, users: list[str], decide: Callable[[Account], list[Entry]]
-    ) -> list[AccountWrite] | None:
+    ) -> list[JournalLine] | None:
         """One transaction; None where a user that had no row to lock has got one meanwhile."""
         session = self._writers[stream.name]
         try:
@@ -149,7 +150,8 @@ class PostgresStore:
                     write.add(entry)
                 if account.seq:
                     writes.append(write)
-            conflicted = (await self._write(session, batch_call(stream, writes)))[0][0]
+            lines = in_decision_order(writes)
+            conflicted = (await self._write(session, batch_call(stream, writes, lines)))[0][0]
             await session.run("ROLLBACK" if conflicted else "COMMIT")
         except (CommandKnown, Fenced):
             await session.run("ROLLBACK")
@@ -157,7 +159,7 @@ class PostgresStore:
         except BaseException:
             session.close()
             raise
-        return None if conflicted else writes
+        return None if conflicted else lines
 
     # Reading.
 
@@ -282,9 +284,3 @@ class PostgresStore:
 
 def _read_armed(rows: Rows) -> list[ArmedTrigger]:
     return [ArmedTrigger(row[0], Side(row[1]), *row[2:]) for row in rows]
-
-
-def _advance(stream: Stream, write: AccountWrite) -> None:
-    """Move our idea of the stream on as write_batch moved the stored one."""
-    stream.last_number += len(write.lines)
-    stream.last_ms = max(stream.last_ms, write.account.decided_ms)

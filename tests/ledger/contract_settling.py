@@ -55,7 +55,7 @@ async def a_node_that_had_the_account_is_refused_after_settling(bench: Bench) ->
     (write,) = await node.load("ann")
     node.decide(write, "COMMIT_BUY")
     assert len(await clerk.store.settle(clerk.stream, ["ann"], lapse)) == 1
-    assert await node.store.commit(node.stream, [write]) == {"ann"}
+    assert (await node.store.commit(node.stream, [write])).conflicted == {"ann"}
     assert (await stored_state(node.store, "ann"))["holdings"] == {}
 
 

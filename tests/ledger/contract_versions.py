@@ -18,7 +18,7 @@ async def a_stale_version_refuses_only_its_user(bench: Bench) -> None:
         two.decide(write, "SET_BUY_AMOUNT", "ABC", 3)
     await one.run("bob", "ADD", 70)
     before = await stored_state(one.store, "bob")
-    assert await two.store.commit(two.stream, writes) == {"bob"}
+    assert (await two.store.commit(two.stream, writes)).conflicted == {"bob"}
     assert await stored_state(one.store, "bob") == before
     assert len(await entries_of(one.store, "bob")) == before["seq"]
     for write in (writes[0], *writes[2:]):
@@ -35,7 +35,9 @@ async def numbers_stay_without_gaps_when_a_user_is_refused(bench: Bench) -> None
         two.decide(write, "ADD", 5)
         two.decide(write, "ADD", 6)
     await one.open_account("bob")
-    assert await two.store.commit(two.stream, writes) == {"bob"}
+    committed = await two.store.commit(two.stream, writes)
+    assert committed.conflicted == {"bob"}
+    assert committed.encoded == await two.store.entries_after("node-2", 0, 10)
     assert await two.numbers() == (4, 4)
     added = await two.run("bob", "ADD", 9)
     assert await two.numbers() == (5, 5)
@@ -55,7 +57,7 @@ async def a_user_whom_another_node_has_made_meanwhile_is_refused(bench: Bench) -
     for write in writes:
         two.decide(write, "ADD", 5)
     await one.open_account("ann", 70)
-    assert await two.store.commit(two.stream, writes) == {"ann"}
+    assert (await two.store.commit(two.stream, writes)).conflicted == {"ann"}
     assert (await stored_state(two.store, "ann"))["cash_cents"] == 70
     assert (await stored_state(two.store, "bob"))["cash_cents"] == 5
 
@@ -70,7 +72,7 @@ async def a_stale_cancel_takes_no_trigger_away(bench: Bench) -> None:
     for write in writes:
         two.decide(write, "CANCEL_SET_BUY", "ABC")
     await one.run("ann", "ADD", 1)
-    assert await two.store.commit(two.stream, writes) == {"ann"}
+    assert (await two.store.commit(two.stream, writes)).conflicted == {"ann"}
     stored = await one.store.load(["ann", "bob"])
     assert [stored[user].buy_triggers.keys() for user in ("ann", "bob")] == [{"ABC"}, set()]
 
@@ -81,7 +83,7 @@ async def a_version_newer_than_the_stored_one_is_refused_too(bench: Bench) -> No
     (write,) = await teller.load("ann")
     write.expected_seq += 1
     teller.decide(write, "ADD", 5)
-    assert await teller.store.commit(teller.stream, [write]) == {"ann"}
+    assert (await teller.store.commit(teller.stream, [write])).conflicted == {"ann"}
     assert (await stored_state(teller.store, "ann"))["cash_cents"] == 1_000
 
 
@@ -92,7 +94,7 @@ async def a_stale_refusal_that_changed_no_money_is_refused_as_well(bench: Bench)
     (write,) = await two.load("ann")
     two.decide(write, "SET_BUY_AMOUNT", "ABC", 11)
     await one.run("ann", "ADD", 1)
-    assert await two.store.commit(two.stream, [write]) == {"ann"}
+    assert (await two.store.commit(two.stream, [write])).conflicted == {"ann"}
     assert await two.numbers() == (0, 0)
 
 
@@ -140,7 +142,7 @@ async def a_known_id_of_a_stale_user_is_told_as_stale(bench: Bench) -> None:
     (write,) = await teller.load("ann")
     known = await teller.run("ann", "ADD", 5)
     teller.decide(write, "ADD", 5, command_id=known.command_id)
-    assert await teller.store.commit(teller.stream, [write]) == {"ann"}
+    assert (await teller.store.commit(teller.stream, [write])).conflicted == {"ann"}
 
 
 async def a_change_without_an_entry_is_stored_under_the_same_version(bench: Bench) -> None:
@@ -162,7 +164,7 @@ async def a_change_without_an_entry_is_refused_for_a_stale_version(bench: Bench)
     (write,) = await teller.load("ann")
     await teller.run("ann", "BUY", "ABC", 5, price=1)
     before = await stored_state(teller.store, "ann")
-    assert await teller.store.commit(teller.stream, [write]) == {"ann"}
+    assert (await teller.store.commit(teller.stream, [write])).conflicted == {"ann"}
     assert await stored_state(teller.store, "ann") == before
 
 

@@ -25,9 +25,10 @@ async def of_two_nodes_racing_for_a_user_exactly_one_wins(bench: PostgresBench) 
         for teller, write in zip((one, two), writes, strict=True):
             teller.decide(write, "ADD", 1)
             teller.decide(write, "SET_BUY_AMOUNT", "ABC", done + 1)
-        lost = await _together(
+        ended = await _together(
             one.store.commit(one.stream, writes[:1]), two.store.commit(two.stream, writes[1:])
         )
+        lost = [committed.conflicted for committed in ended]
         assert sorted(map(len, lost)) == [0, 1]
         winner = writes[lost.index(frozenset())]
         assert await stored_state(one.store, "ann") == state_of(winner.account)
@@ -46,11 +47,11 @@ async def of_two_batches_with_the_same_users_each_user_is_won_once(bench: Postgr
             for write in batch:
                 teller.decide(write, "ADD", 1)
         before = one.stream.last_number + two.stream.last_number
-        first_lost, second_lost = await _together(
+        first, second = await _together(
             one.store.commit(one.stream, batches[0]), two.store.commit(two.stream, batches[1])
         )
-        assert first_lost | second_lost == set(users[10:])
-        assert first_lost & second_lost == set()
+        assert first.conflicted | second.conflicted == set(users[10:])
+        assert first.conflicted & second.conflicted == set()
         assert one.stream.last_number + two.stream.last_number == before + len(users)
 
 
@@ -66,11 +67,12 @@ async def settling_beside_a_node_is_never_refused(bench: PostgresBench) -> None:
         def decide(account: Account, number: int = number) -> list[Entry]:
             return [_add(account, number)]
 
-        lost, settled = await _together(
+        works: list[Coroutine[Deferred[Any], Any, Any]] = [
             node.store.commit(node.stream, [write]),
             clerk.store.settle(clerk.stream, ["ann"], decide),
-        )
-        cash_cents += 1 if lost else 11
+        ]
+        committed, settled = await _together(*works)
+        cash_cents += 1 if committed.conflicted else 11
         assert len(settled) == 1
         stored = await stored_state(node.store, "ann")
         assert stored["cash_cents"] == cash_cents

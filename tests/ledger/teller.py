@@ -75,7 +75,11 @@ class Teller:
 
     async def commit(self, *writes: AccountWrite) -> None:
         """Commit, and expect no conflict."""
-        assert await self.store.commit(self.stream, writes) == frozenset()
+        before = self.stream.last_number
+        committed = await self.store.commit(self.stream, writes)
+        assert committed.conflicted == frozenset()
+        written = await self.store.entries_after(self.stream.name, before, len(committed.encoded))
+        assert committed.encoded == written
 
     async def run(self, user: str, name: str, *arguments: str | int, price: int = 0) -> Entry:
         """Load, decide and commit one command."""

@@ -70,9 +70,8 @@ BUGS = (
         (
             Edit(
                 _LANE,
-                "            conflicted = await self._write(self._stream, writes)\n",
-                "            await self._write(self._stream, writes)\n"
-                "            conflicted: frozenset[str] = frozenset()\n",
+                "            conflicted, encoded = committed.conflicted, committed.encoded\n",
+                "            conflicted, encoded = frozenset[str](), committed.encoded\n",
             ),
         ),
     ),

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from ledger.account import Account
 from ledger.entry import Entry
 from ledger.memory_store import MemoryLedger, MemoryStore, copy_account
-from ledger.store import OutcomeUnknown, Position, StoreUnavailable, Stream
+from ledger.store import Committed, OutcomeUnknown, Position, StoreUnavailable, Stream
 from ledger.writes import AccountWrite
 from tests.ledger.teller import entries_in
 
@@ -100,7 +100,7 @@ class UnsteadyStore(MemoryStore):
         if self.is_away:
             raise StoreUnavailable("it is away")
 
-    async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> frozenset[str]:
+    async def commit(self, stream: Stream, writes: Sequence[AccountWrite]) -> Committed:
         leaving = [_copy_of(write) for write in writes]
         self.batches.append({write.account.user: entries_in(write) for write in leaving})
         fate = self.fates.pop(0) if self.fates else Fate.WRITTEN
@@ -110,9 +110,9 @@ class UnsteadyStore(MemoryStore):
         if trouble is not None:
             raise trouble
         if fate is Fate.WRITTEN:
-            conflicted = await super().commit(stream, leaving)
-            self.conflicts += len(conflicted)
-            return conflicted
+            committed = await super().commit(stream, leaving)
+            self.conflicts += len(committed.conflicted)
+            return committed
         self.in_doubt += 1
         if fate is Fate.UNSEEN:
             await super().commit(copy.copy(stream), leaving)
@@ -152,7 +152,7 @@ class UnsteadyStore(MemoryStore):
 def _copy_of(write: AccountWrite) -> AccountWrite:
     leaving = AccountWrite(copy_account(write.account), write.expected_seq)
     leaving.lines = list(write.lines)
-    leaving.symbols = set(write.symbols)
-    leaving.triggers = dict(write.triggers)
+    leaving.symbols = write.symbols
+    leaving.triggers = write.triggers
     leaving.has_new_pending = write.has_new_pending
     return leaving

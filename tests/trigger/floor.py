@@ -53,7 +53,7 @@ class Node:
         entry = rules.decide(account, command, command_id, now_ms, quote)
         assert entry is not None
         write.add(entry)
-        assert not done(self._store.commit(self._stream, [write]))
+        assert not done(self._store.commit(self._stream, [write])).conflicted
         changed = changed_trigger(entry)
         if changed is not None and announced:
             done(self._store.announce_armed([changed]))
