@@ -50,7 +50,10 @@ class SteadyClock:
     def now_ms(self, not_before_ms: int = 0) -> int:
         """The time, Unix ms; none before the given one, now or later."""
         now_ms = self._base_ms + int(self._clock.seconds() * 1000)
-        self._floor_ms = max(self._floor_ms, now_ms, not_before_ms)
+        if now_ms < not_before_ms:
+            now_ms = not_before_ms
+        if now_ms > self._floor_ms:
+            self._floor_ms = now_ms
         return self._floor_ms
 
     def at_ms(self, at_s: float) -> int:
