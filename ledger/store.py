@@ -135,10 +135,11 @@ class Store(Protocol):
         users: Sequence[str],
         decide: Callable[[Account], list[Entry]],
     ) -> list[bytes]:
-        """Lock accounts, let `decide` change them, and write what it decided, as one transaction.
+        """Let `decide` change accounts as they are stored now, and write what it decided.
 
-        Slower than `commit`, but never refused for a version. Returns the encoded entries in the
-        order of their numbers. Raises `Fenced`, `OutcomeUnknown`.
+        Never refused for a version: where another writer comes between, `decide` is asked again, of
+        an account that is locked. What is decided about one account is written whole. Returns the
+        encoded entries in the order of their numbers. Raises `Fenced`, `OutcomeUnknown`.
         """
 
     async def entries_by_id(self, command_ids: Sequence[bytes]) -> dict[bytes, Entry]:

@@ -37,7 +37,7 @@ from ledger.store import (
     StoreUnavailable,
     Stream,
 )
-from ledger.writes import AccountWrite, JournalLine, in_decision_order
+from ledger.writes import AccountWrite, in_decision_order
 from protocol.authentication import Verifier
 from protocol.money import INT64_MAX
 
@@ -127,20 +127,30 @@ class PostgresStore:
         users: Sequence[str],
         decide: Callable[[Account], list[Entry]],
     ) -> list[bytes]:
-        for _ in range(_SETTLE_TRIES):
-            lines = await self._try_to_settle(stream, sorted(set(users)), decide)
-            if lines is not None:
-                stream.advance(lines)
-                return [line.encoded for line in lines]
+        encoded: list[bytes] = []
+        left = sorted(set(users))
+        for attempt in range(_SETTLE_TRIES):
+            # A lock keeps a node's whole batch waiting, and most of the time nobody comes between.
+            settled = await self._try_to_settle(stream, left, decide, locked=attempt > 0)
+            encoded += settled.encoded
+            left = sorted(settled.conflicted)
+            if not left:
+                return encoded
         raise StoreUnavailable("accounts that nobody had yet were made by somebody else each time")
 
     async def _try_to_settle(
-        self, stream: Stream, users: list[str], decide: Callable[[Account], list[Entry]]
-    ) -> list[JournalLine] | None:
-        """One transaction; None where a user that had no row to lock has got one meanwhile."""
+        self,
+        stream: Stream,
+        users: list[str],
+        decide: Callable[[Account], list[Entry]],
+        *,
+        locked: bool,
+    ) -> Committed:
+        """Read, decide and write once. What is locked conflicts only where there was no row yet."""
         session = self._writers[stream.name]
+        read = LOCK_ACCOUNTS + SELECT_ACCOUNTS if locked else SELECT_ACCOUNTS
         try:
-            rows = await session.query(LOCK_ACCOUNTS + SELECT_ACCOUNTS, [users, users])
+            rows = await session.query(read, [users, users] if locked else [users])
             stored = {row[0]: read_account(row) for row in rows}
             writes = []
             for user in users:
@@ -150,16 +160,17 @@ class PostgresStore:
                     write.add(entry)
                 if account.seq:
                     writes.append(write)
-            lines = in_decision_order(writes)
-            conflicted = (await self._write(session, batch_call(stream, writes, lines)))[0][0]
-            await session.run("ROLLBACK" if conflicted else "COMMIT")
+            committed = await self.commit(stream, writes)
+            if locked:
+                await session.run("COMMIT")
         except (CommandKnown, Fenced):
-            await session.run("ROLLBACK")
+            if locked:
+                await session.run("ROLLBACK")
             raise
         except BaseException:
             session.close()
             raise
-        return None if conflicted else lines
+        return committed
 
     # Reading.
 

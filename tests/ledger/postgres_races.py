@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from ledger import rules
 from ledger.account import Account
-from ledger.entry import Entry
+from ledger.entry import Entry, decode_entry
 from protocol.messages import Add
 from tests.ledger.postgres_bench import PostgresBench
 from tests.ledger.teller import START_MS, Teller, entries_in, entries_of, state_of, stored_state
@@ -81,7 +81,10 @@ async def settling_beside_a_node_is_never_refused(bench: PostgresBench) -> None:
         )
 
 
-async def an_account_is_locked_while_it_is_decided_about(bench: PostgresBench) -> None:
+async def an_account_that_another_writer_has_changed_is_locked_for_the_next_decision(
+    bench: PostgresBench,
+) -> None:
+    """Who settles is overtaken once at most, and keeps nobody waiting before that."""
     clerk = await Teller.open(bench.store(), "triggers")
     await clerk.open_account("ann", 1)
     onlooker = bench.connect()
@@ -91,12 +94,39 @@ async def an_account_is_locked_while_it_is_decided_about(bench: PostgresBench) -
         with onlooker.cursor() as cursor:
             try:
                 cursor.execute("SELECT 1 FROM account WHERE user_name = 'ann' FOR UPDATE NOWAIT")
+                cursor.execute("UPDATE account SET seq = seq + 1 WHERE user_name = 'ann'")
+                was_locked.append(False)
             except LockNotAvailable:
                 was_locked.append(True)
         return []
 
     await clerk.store.settle(clerk.stream, ["ann"], decide)
-    assert was_locked == [True]
+    assert was_locked == [False, True]
+    onlooker.close()
+
+
+async def who_is_overtaken_while_settling_holds_up_nobody_else(bench: PostgresBench) -> None:
+    node = await Teller.open(bench.store(), "node-1")
+    clerk = await Teller.open(bench.store(), "triggers")
+    for user in ("ann", "bob", "cid"):
+        await node.open_account(user, 1)
+    onlooker = bench.connect()
+    asked: list[str] = []
+
+    def decide(account: Account) -> list[Entry]:
+        if account.user == "bob" and "bob" not in asked:
+            with onlooker.cursor() as cursor:
+                cursor.execute("UPDATE account SET cash_cents = 70 WHERE user_name = 'bob'")
+                cursor.execute("UPDATE account SET seq = seq + 1 WHERE user_name = 'bob'")
+        asked.append(account.user)
+        return [_add(account, ord(account.user[0]))]
+
+    encoded = await clerk.store.settle(clerk.stream, ["ann", "bob", "cid"], decide)
+    assert asked == ["ann", "bob", "cid", "bob"]
+    assert [decode_entry(each).user for each in encoded] == ["ann", "cid", "bob"]
+    assert await clerk.store.entries_after("triggers", 0, 10) == encoded
+    assert await clerk.numbers() == (3, 3)
+    assert (await stored_state(clerk.store, "bob"))["cash_cents"] == 71
     onlooker.close()
 
 
