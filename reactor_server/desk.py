@@ -14,18 +14,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ledger.account import TriggerName
-from ledger.entry import Entry, is_same_command, reply_of
+from ledger.entry import Entry, is_same_command
 from ledger.rules import PRICED, decide, lapse
 from ledger.store import Store, StoreUnavailable
-from protocol.codec import encode
-from protocol.errors import OK, Code
+from protocol.errors import Code
 from protocol.fields import account_name
-from protocol.messages import Command, DisplaySummary, DumpLog, Error, SymbolCommand
+from protocol.messages import Command, Error, SymbolCommand
 from protocol.quote import Quote
 from quote_proxy.cache import QuoteCache
 from reactor_server.account_news import AccountNews
+from reactor_server.answers import prepare_answer
 from reactor_server.batch import Batch
-from reactor_server.findings import NEED_FINDINGS, Findings, summary_of
+from reactor_server.findings import NEED_FINDINGS, Findings
 from reactor_server.lane import Lane
 from reactor_server.lapses import LapseClock
 from reactor_server.loading import Loading
@@ -158,19 +158,9 @@ class TradingDesk:
             return False
         if account.lapse_check_ms != lapse_check_ms:
             self.lapses.expect(seat.user, account.lapse_check_ms)
-        self._answer(seat, ticket, entry)
+        prepare_answer(seat, ticket, entry)
         self.lanes[seat.lane].add(seat, ticket, entry, expected_seq)
         return True
-
-    def _answer(self, seat: Seat, ticket: Ticket, entry: Entry) -> None:
-        """Make the answer while all of it is at hand; nobody has it before the entry is durable."""
-        command = ticket.command
-        if type(command) is DisplaySummary and entry.code is OK:
-            ticket.answer = encode(summary_of(seat, ticket, entry.seq, entry.decided_ms))
-        elif type(command) is DumpLog and entry.code is OK:
-            ticket.dumped = entry
-        else:
-            ticket.answer = encode(reply_of(entry))
 
     def _wait(self, seat: Seat, ticket: Ticket, finding: Coroutine[Any, Any, None]) -> None:
         """Let the user's queue rest until something is found out for its first ticket."""
@@ -290,12 +280,12 @@ class TradingDesk:
         """Answer a command that the journal holds already (SPEC section 1, "Refused")."""
         if not is_same_command(entry, ticket.command):
             ticket.reply(_ID_REUSED)
-        elif isinstance(ticket.command, DisplaySummary) and entry.code is OK:
-            ticket.reply(summary_of(seat, ticket, entry.seq, entry.decided_ms))
-        elif isinstance(ticket.command, DumpLog) and entry.code is OK:
-            self._on_dump(ticket, entry, "", 0)
+            return
+        prepare_answer(seat, ticket, entry)
+        if ticket.answer is not None:
+            ticket.reply(ticket.answer)
         else:
-            ticket.reply(reply_of(entry))
+            self._on_dump(ticket, entry, "", 0)
 
     def close(self) -> None:
         """Stop waiting for anything."""

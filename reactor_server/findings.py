@@ -3,7 +3,6 @@
 Used by the desk. Each finding is put on the ticket; the desk looks at the ticket again after.
 """
 
-from collections.abc import Sequence
 from typing import NoReturn
 
 from twisted.internet.interfaces import IReactorTime
@@ -11,8 +10,7 @@ from twisted.internet.task import deferLater
 
 from ledger.outcome import NoPrice
 from ledger.store import Store, StoreUnavailable
-from ledger.summary import EncodedLine, history_page, summarize
-from protocol.messages import Command, DisplaySummary, DumpLog, Summary, SymbolCommand
+from protocol.messages import Command, DisplaySummary, DumpLog, SymbolCommand
 from quote_proxy.cache import QuoteCache
 from quote_proxy.source import QuoteUnavailable, Refusal
 from reactor_server.loading import PATIENCE_S, RETRY_S
@@ -98,11 +96,3 @@ class Findings:
 
 def _deadline_passed(_result: object, _timeout_s: float) -> NoReturn:
     raise QuoteUnavailable(Refusal.DEADLINE)
-
-
-def summary_of(seat: Seat, ticket: Ticket, seq: int, now_ms: int) -> Summary:
-    """The answer to a DISPLAY_SUMMARY whose findings are complete."""
-    assert seat.account is not None and isinstance(ticket.command, DisplaySummary)
-    recent: Sequence[EncodedLine] = () if ticket.command.before_seq else seat.recent
-    history = history_page(recent, ticket.older or [], HISTORY_LINES)
-    return summarize(seat.account, seq, now_ms, history)

@@ -52,7 +52,8 @@ BUGS = (
                 _DESK,
                 "        self.lanes[seat.lane].add(seat, ticket, entry, expected_seq)\n",
                 "        self.lanes[seat.lane].add(seat, ticket, entry, expected_seq)\n"
-                "        ticket.reply(ticket.answer or reply_of(entry))\n",
+                "        if ticket.answer is not None:\n"
+                "            ticket.reply(ticket.answer)\n",
             ),
         ),
     ),
