@@ -1,7 +1,7 @@
 """The protocol on a Twisted transport: what both ends have in common.
 
-Used by `service.server` and `service.client`. All frames sent in one turn of the reactor leave in
-one write, and a peer that falls silent, or does not read, is let go.
+Used by `service.server` and `service.client`. Frames sent in one turn of the reactor leave
+together, before its end where they are many. A peer that falls silent, or does not read, is let go.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """Writing to the ledger what prices and the clock bring about.
 
-Used by the trigger service. One transaction at a time; each locks the accounts it changes, so that
-a trigger that was fired, cancelled or set anew meanwhile is seen as it is.
+Used by the trigger service. One transaction at a time, on the version of the accounts that it
+read, so that a trigger that was fired, cancelled or set anew meanwhile is seen as it is.
 """
 
 from collections.abc import Callable, Sequence

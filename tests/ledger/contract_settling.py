@@ -1,4 +1,4 @@
-"""Store contract: `settle` decides on the state of this very moment, as one transaction."""
+"""Store contract: `settle` decides on the state of this very moment, each account whole."""
 
 from collections.abc import Callable
 
