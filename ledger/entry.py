@@ -6,7 +6,6 @@ message to the audit log.
 """
 
 import hashlib
-from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
@@ -15,17 +14,12 @@ from msgspec import Struct
 
 from protocol.errors import OK, Code
 from protocol.messages import (
-    COMMANDS,
     KINDS,
-    Add,
-    AmountCommand,
     Command,
-    DumpLog,
     HistoryLine,
     QuoteRequest,
     Receipt,
     Refused,
-    SymbolCommand,
 )
 from protocol.quote import Quote
 
@@ -120,29 +114,6 @@ encode_entry = msgspec.msgpack.Encoder().encode
 decode_entry = msgspec.msgpack.Decoder(Entry).decode
 
 
-Arguments = tuple[str, int, str]
-
-
-def arguments_of(command: Command) -> Arguments:
-    """The symbol, the amount in cents and the file name of a command, empty where it has none."""
-    return _ARGUMENTS[type(command)](command)
-
-
-def _read_arguments(cls: type[Command]) -> Callable[[Any], Arguments]:
-    if issubclass(cls, AmountCommand):
-        return lambda command: (command.symbol, command.amount_cents, "")
-    if issubclass(cls, SymbolCommand):
-        return lambda command: (command.symbol, 0, "")
-    if issubclass(cls, Add):
-        return lambda command: ("", command.amount_cents, "")
-    if issubclass(cls, DumpLog):
-        return lambda command: ("", 0, command.filename)
-    return lambda _command: ("", 0, "")
-
-
-_ARGUMENTS = {cls: _read_arguments(cls) for cls in COMMANDS.values()}
-
-
 def is_same_command(entry: Entry, command: Command) -> bool:
     """Tell whether a command sent under an entry's id is the command that the entry recorded."""
     return (
@@ -150,7 +121,7 @@ def is_same_command(entry: Entry, command: Command) -> bool:
         and entry.kind == command.KIND
         and entry.user == command.user
         and entry.transaction_num == command.transaction_num
-        and (entry.symbol, entry.amount_cents, entry.filename) == arguments_of(command)
+        and (entry.symbol, entry.amount_cents, entry.filename) == command.arguments()
     )
 
 

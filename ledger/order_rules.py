@@ -156,13 +156,15 @@ def _place(
     return order
 
 
+_NOTHING_PENDS = "no {} of the last {} s waits for an answer"
+_NO_BUY = Refusal(Code.NO_PENDING_BUY, _NOTHING_PENDS.format("buy", PENDING_TTL_MS // 1000))
+_NO_SELL = Refusal(Code.NO_PENDING_SELL, _NOTHING_PENDS.format("sell", PENDING_TTL_MS // 1000))
+
+
 def _nothing_pending(account: Account, side: Side) -> Refusal | None:
-    refusal = no_account(account)
-    if refusal is None and not account.orders(side):
-        code = Code.NO_PENDING_BUY if side is BUY else Code.NO_PENDING_SELL
-        minute_s = PENDING_TTL_MS // 1000
-        return Refusal(code, f"no {side.value} of the last {minute_s} s waits for an answer")
-    return refusal
+    if account.orders(side):
+        return None
+    return no_account(account) or (_NO_BUY if side is BUY else _NO_SELL)
 
 
 def commit_buy(account: Account, command: Command, decision: Decision) -> Outcome:

@@ -3,7 +3,8 @@
 Imports only `protocol` and the account's own types.
 """
 
-from typing import Final
+from enum import Enum
+from typing import Final, final
 
 from msgspec import Struct
 
@@ -14,6 +15,7 @@ from protocol.quote import Quote
 _ADD, _RESERVE, _RELEASE, _REMOVE = Action
 
 
+@final
 class Effect(Struct, frozen=True, gc=False):
     """The command is accepted and the account was changed; the fields go into the entry."""
 
@@ -27,6 +29,7 @@ class Effect(Struct, frozen=True, gc=False):
     movements: tuple[Movement, ...] = ()
 
 
+@final
 class Refusal(Struct, frozen=True, gc=False):
     """The command is refused and the account was not changed."""
 
@@ -35,13 +38,13 @@ class Refusal(Struct, frozen=True, gc=False):
     quote: Quote | None = None
 
 
-class PriceWanted:
+class PriceWanted(Enum):
     """All that can be judged without a price is in order; the rule wants one to go on."""
 
-    __slots__ = ()
+    PRICE_WANTED = 1
 
 
-PRICE_WANTED: Final = PriceWanted()
+PRICE_WANTED: Final = PriceWanted.PRICE_WANTED
 
 Outcome = Effect | Refusal | PriceWanted
 

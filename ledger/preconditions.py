@@ -32,11 +32,14 @@ def bad_user(user: str) -> Refusal | None:
     return Refusal(Code.BAD_USER, "a user is 1 to 64 of the characters A-Z a-z 0-9 _ - . @")
 
 
+_NO_ACCOUNT = Refusal(Code.UNKNOWN_USER, "there is no account of this name: ADD money first")
+
+
 def no_account(account: Account) -> Refusal | None:
     """Nobody of this name ever added money."""
     if account.exists:
         return None
-    return Refusal(Code.UNKNOWN_USER, "there is no account of this name: ADD money first")
+    return _NO_ACCOUNT
 
 
 def bad_symbol(symbol: str) -> Refusal | None:

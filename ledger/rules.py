@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from ledger import order_rules, trigger_rules
 from ledger.account import BUY, SELL, Account, PendingOrder, Side
-from ledger.entry import Cause, Entry, arguments_of
-from ledger.outcome import Effect, NoPrice, Outcome, PriceWanted, Refusal
+from ledger.entry import Cause, Entry
+from ledger.outcome import PRICE_WANTED, Effect, NoPrice, Outcome, Refusal
 from ledger.preconditions import Decision, bad_user
 from protocol import messages as m
 from protocol.errors import OK, Code
@@ -68,16 +68,12 @@ def decide(
     all is in order but for a price: ask for one of `command.symbol` and decide again. A price too
     old to use counts as none.
     """
-    if isinstance(price, Quote) and type(command) in PRICED:
-        assert isinstance(command, m.SymbolCommand)
-        assert price.price_cents > 0, f"a price of {price.price_cents} decides nothing"
-        assert price.symbol == command.symbol.upper(), f"a price of {price.symbol}"
-        if now_ms - price.quoted_ms > QUOTE_TTL_MS:
-            price = None
+    if price is not None:
+        price = _usable(price, command, now_ms)
     outcome = _judge(account, command, Decision(command_id, now_ms, price))
-    if isinstance(outcome, PriceWanted):
+    if outcome is PRICE_WANTED:
         return None
-    if isinstance(outcome, Effect) and type(command) in _PLACES_ORDER:
+    if type(command) in _PLACES_ORDER and isinstance(outcome, Effect):
         _expect_lapse(account, outcome.valid_until_ms + 1)
     return _record(
         account,
@@ -88,8 +84,19 @@ def decide(
         _COMMAND,
         command.transaction_num,
         now_ms,
-        arguments_of(command),
+        command.arguments(),
     )
+
+
+def _usable(price: Quote | NoPrice, command: m.Command, now_ms: int) -> Quote | NoPrice | None:
+    """The price, unless it is too old."""
+    if type(price) is Quote and type(command) in PRICED:
+        assert isinstance(command, m.SymbolCommand)
+        assert price.price_cents > 0, f"a price of {price.price_cents} decides nothing"
+        assert price.symbol == command.symbol.upper(), f"a price of {price.symbol}"
+        if now_ms - price.quoted_ms > QUOTE_TTL_MS:
+            return None
+    return price
 
 
 def _judge(account: Account, command: m.Command, decision: Decision) -> Outcome:
@@ -188,7 +195,7 @@ def _record(
     account.seq += 1
     account.decided_ms = now_ms
     symbol, amount_cents, filename = arguments
-    if isinstance(outcome, Refusal):
+    if type(outcome) is Refusal:
         code, message, quote = outcome.code, outcome.message, outcome.quote
         effect = Effect(quote, 0 if quote is None else quote.price_cents)
     else:

@@ -47,8 +47,9 @@ def _unfit(account: Account, command: AmountCommand) -> Refusal | None:
 
 
 def _not_set(side: Side, symbol: str) -> Refusal:
-    code = Code.NO_BUY_AMOUNT if side is BUY else Code.NO_SELL_AMOUNT
-    return Refusal(code, f"no SET_{side.name}_AMOUNT stands for {symbol}")
+    if side is BUY:
+        return Refusal(Code.NO_BUY_AMOUNT, f"no SET_BUY_AMOUNT stands for {symbol}")
+    return Refusal(Code.NO_SELL_AMOUNT, f"no SET_SELL_AMOUNT stands for {symbol}")
 
 
 def set_buy_amount(account: Account, command: SetBuyAmount, decision: Decision) -> Outcome:

@@ -68,15 +68,19 @@ class AccountWrite(Struct, eq=False, gc=False):
         )
         account.last_id = command_id
         self.lines.append(line)
+        if entry.code is OK:
+            self._note_changes(entry)
+        return line
+
+    def _note_changes(self, entry: Entry) -> None:
         for movement in entry.movements:
             if movement.holding:
                 self.symbols |= {movement.symbol}
-        if entry.kind in _ORDER_KINDS and entry.code is OK:
+        if entry.kind in _ORDER_KINDS:
             self.has_new_pending = True
         trigger = changed_trigger(entry)
         if trigger is not None:
             self.triggers += (trigger,)
-        return line
 
 
 _decided_ms = attrgetter("decided_ms")

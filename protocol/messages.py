@@ -4,10 +4,13 @@ Everyone may import this. A message is an immutable record; its `kind` byte and 
 from the declaration here. docs/protocol.md shows each one in hex.
 """
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from msgspec import Meta
 
+from protocol.command import AmountCommand as AmountCommand
+from protocol.command import Command as Command
+from protocol.command import SymbolCommand as SymbolCommand
 from protocol.declaration import KINDS as KINDS
 from protocol.declaration import Message as Message
 from protocol.declaration import message
@@ -126,35 +129,16 @@ class Health(Message):
 # Trading: the sixteen commands (SPEC section 1).
 
 
-class Command(Message):
-    """What all commands share: whose account, and the workload's line number."""
-
-    NAME: ClassVar[str] = ""
-
-    user: Text
-    transaction_num: TransactionNum
-
-
-class SymbolCommand(Command):
-    """A command about one stock of one user."""
-
-    symbol: Text
-
-
-class AmountCommand(SymbolCommand):
-    """A command about a stock and an amount of money; for SET_*_TRIGGER the amount is the
-    trigger price.
-    """
-
-    amount_cents: Int64
-
-
 @message(0x10)
 class Add(Command):
     """ADD: put money into the account."""
 
     NAME = "ADD"
     amount_cents: Int64
+
+    def arguments(self) -> tuple[str, int, str]:
+        """See `Command`."""
+        return "", self.amount_cents, ""
 
 
 @message(0x11)
@@ -256,6 +240,10 @@ class DumpLog(Command):
 
     NAME = "DUMPLOG"
     filename: Text
+
+    def arguments(self) -> tuple[str, int, str]:
+        """See `Command`."""
+        return "", 0, self.filename
 
 
 @message(0x1F)
