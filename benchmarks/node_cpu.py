@@ -151,10 +151,10 @@ class Bench:
         self._ids.now_ms = _START_MS
 
     def frames(self) -> bytes:
-        """One turn of every user."""
+        """One turn of every user: what was answered together is asked together again."""
         frames = []
-        for _ in range(self._outstanding):
-            for load in self._loads:
+        for load in self._loads:
+            for _ in range(self._outstanding):
                 head, body = load.next_command()
                 frames.append(head + self._ids.next(load.place) + body)
         return b"".join(frames)

@@ -19,7 +19,7 @@ from twisted.internet.task import Clock
 from generator.hits import legacy_hits_minimum
 from generator.latency import Latencies
 from protocol.authentication import AccessRole
-from protocol.codec import Encoded
+from protocol.codec import Framed
 from protocol.messages import GetPrice, Message, Price
 from protocol.quote import Quote
 from quote_proxy.ahead import AheadPolicy
@@ -108,7 +108,11 @@ class NodeLink:
         self._proxy.request_received(self, request_id, request)
         return fetched
 
-    def reply(self, request_id: bytes, message: Message | Encoded) -> None:
+    def reply_framed(self, frames: Sequence[Framed]) -> None:
+        """See `Link`; prices are answered one by one."""
+        raise AssertionError(frames)
+
+    def reply(self, request_id: bytes, message: Message) -> None:
         """See `Link`."""
         assert isinstance(message, Price), message
         self._waiting.pop(request_id).callback(held_quote(message))

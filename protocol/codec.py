@@ -7,12 +7,12 @@ over.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NewType
 
 import msgspec
-from msgspec import Struct
 
 from protocol.errors import Code, RemoteProtocolError
+from protocol.framing import encode_frame
 from protocol.messages import KINDS, Message
 
 _decoders: dict[int, Any] = {
@@ -24,19 +24,16 @@ encode_body: Callable[[Message], bytes] = msgspec.msgpack.Encoder().encode
 """Encode the fields of a message."""
 
 
-class Encoded(Struct, frozen=True, gc=False):
-    """A message whose body was made before it could be sent.
+Framed = NewType("Framed", bytes)
+"""A message as it goes over the wire, made before it could be sent."""
 
-    :ivar of: what kind of message it is.
+
+def frame(message: Message, request_id: bytes) -> Framed:
+    """Make the frame of a message that answers, or asks, under an id.
+
+    Raises `LocalProtocolError` where no frame can hold it.
     """
-
-    of: type[Message]
-    body: bytes
-
-
-def encode(message: Message) -> Encoded:
-    """Make the body of a message that is to be sent later."""
-    return Encoded(type(message), encode_body(message))
+    return Framed(encode_frame(message.KIND, request_id, encode_body(message)))
 
 
 def decode_body(kind: int, body: bytes | memoryview) -> Message:

@@ -3,15 +3,16 @@
 Everyone may import this. There is no clock and no socket in here; the adapter around it owns both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import final
 
 from msgspec import Struct
 
-from protocol.codec import Encoded, decode_body, encode
+from protocol.codec import Framed, decode_body, frame
 from protocol.errors import Code, LocalProtocolError, RemoteProtocolError
 from protocol.fields import NO_ID
-from protocol.framing import FRAME_BYTES_MAX, WAY_IN_BYTES_MAX, FrameReader, encode_frame
-from protocol.messages import PROTOCOL_VERSION, Error, Hello, Message, Welcome
+from protocol.framing import FRAME_BYTES_MAX, WAY_IN_BYTES_MAX, FrameReader, kind_of
+from protocol.messages import KINDS, PROTOCOL_VERSION, Error, Hello, Message, Welcome
 from protocol.states import (
     DRAINING,
     OPEN,
@@ -24,6 +25,7 @@ from protocol.states import (
 )
 
 
+@final
 class Unreadable(Struct, frozen=True, gc=False):
     """A request that cannot be taken; the connection goes on, and Error is the answer to it."""
 
@@ -78,27 +80,39 @@ class Connection:
         """See `FrameReader`: how many bytes of an unfinished frame are still to come."""
         return self._reader.missing_bytes
 
-    def send(self, message: Message | Encoded, request_id: bytes = NO_ID) -> bytes:
+    def send(self, message: Message, request_id: bytes = NO_ID) -> Framed:
         """Make a frame of a message and take the state on.
 
         Raises `LocalProtocolError` when the state forbids the message or no frame can hold it.
         """
-        encoded = message if isinstance(message, Encoded) else encode(message)
-        of = encoded.of
-        frame = encode_frame(of.KIND, request_id, encoded.body)
+        framed = frame(message, request_id)
+        of = type(message)
         if self.state is OPEN and of in self._says:
-            return frame
+            return framed
         state = next_state(self.state, self._role, of)
         if state is None and not self._is_farewell(of, request_id, self._role):
-            raise LocalProtocolError(
-                Code.UNEXPECTED_MESSAGE,
-                f"the {self._role.name} may not send {of.__name__} in state {self.state.name}",
-            )
+            raise self._forbidden(of)
         if state is not None:
             self.state = state
             if state is OPEN:
                 self._reader.frame_bytes_max = self._frame_bytes_max
-        return frame
+        return framed
+
+    def send_framed(self, frames: Sequence[Framed]) -> None:
+        """Have frames sent that were made before: requests or answers, which change no state.
+
+        Raises `LocalProtocolError` when the state forbids one of them.
+        """
+        for kind in set(map(kind_of, frames)):
+            of = KINDS[kind]
+            if of not in self._says or next_state(self.state, self._role, of) is None:
+                raise self._forbidden(of)
+
+    def _forbidden(self, of: type[Message]) -> LocalProtocolError:
+        return LocalProtocolError(
+            Code.UNEXPECTED_MESSAGE,
+            f"the {self._role.name} may not send {of.__name__} in state {self.state.name}",
+        )
 
     def receive(self, data: bytes) -> Iterator[Event]:
         """Yield what the peer said, in order; run the iterator to its end.

@@ -6,6 +6,8 @@ us hold more than one frame.
 """
 
 import struct
+from collections.abc import Callable
+from operator import itemgetter
 
 from protocol.errors import Code, LocalProtocolError, RemoteProtocolError
 from protocol.fields import ID_BYTES
@@ -27,6 +29,9 @@ _LENGTH_MIN = HEADER_BYTES - _LENGTH_BYTES
 
 Frame = tuple[int, bytes, bytes]
 """Kind, id, body."""
+
+kind_of: Callable[[bytes], int] = itemgetter(_LENGTH_BYTES)
+"""The kind byte of a frame, whole as it goes over the wire."""
 
 
 def encode_frame(kind: int, request_id: bytes, body: bytes) -> bytes:

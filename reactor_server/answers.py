@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ledger.entry import Entry, reply_of
 from ledger.summary import EncodedLine, history_page, summarize
-from protocol.codec import encode
+from protocol.codec import frame
 from protocol.errors import OK
 from protocol.messages import DisplaySummary, DumpLog, Summary
 from reactor_server.seat import HISTORY_LINES, Seat, Ticket
@@ -21,11 +21,11 @@ def prepare_answer(seat: Seat, ticket: Ticket, entry: Entry) -> None:
     """
     command = ticket.command
     if type(command) is DisplaySummary and entry.code is OK:
-        ticket.answer = encode(_summary_of(seat, ticket, command, entry))
+        ticket.answer = frame(_summary_of(seat, ticket, command, entry), ticket.command_id)
     elif type(command) is DumpLog and entry.code is OK:
         ticket.dumped = entry
     else:
-        ticket.answer = encode(reply_of(entry))
+        ticket.answer = frame(reply_of(entry), ticket.command_id)
 
 
 def _summary_of(seat: Seat, ticket: Ticket, command: DisplaySummary, entry: Entry) -> Summary:

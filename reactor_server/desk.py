@@ -4,6 +4,7 @@ Used by the node. State changes are synchronous; whatever must be waited for (th
 a page of history) leaves the ticket at the head of its user's queue, to be looked at again after.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 from zlib import crc32
@@ -17,6 +18,7 @@ from ledger.account import TriggerName
 from ledger.entry import Entry, is_same_command
 from ledger.rules import PRICED, decide, lapse
 from ledger.store import Store, StoreUnavailable
+from protocol.codec import Framed
 from protocol.errors import Code
 from protocol.fields import account_name
 from protocol.messages import Command, Error, SymbolCommand
@@ -84,13 +86,13 @@ class TradingDesk:
         seat = self._seats.get(command.user) or self._seat_for(command.user)
         known = seat.tickets.get(command_id)
         if known is None:
-            ticket = Ticket(command_id, command, (link,), self._clock.seconds())
+            ticket = Ticket(command_id, command, link, self._clock.seconds())
             seat.tickets[command_id] = ticket
             seat.queue.append(ticket)
-            if not seat.is_waiting:
+            if not (seat.is_waiting or seat.waits_for_room):
                 self.run(seat)
         elif known.command == command:
-            known.links += (link,)
+            known.also += (link,)
         else:
             link.reply(command_id, _ID_REUSED)
 
@@ -147,8 +149,8 @@ class TradingDesk:
         price = ticket.price
         if price is None and type(command) in PRICED:
             assert isinstance(command, SymbolCommand)
-            asker = command.user, command.transaction_num
-            price = self._quotes.fresh(command.symbol.upper(), *asker)
+            symbol = command.symbol.upper()
+            price = self._quotes.fresh(symbol, command.user, command.transaction_num)
         expected_seq, lapse_check_ms = account.seq, account.lapse_check_ms
         entry = decide(account, command, ticket.command_id, now_ms, price)
         if entry is None:
@@ -186,12 +188,11 @@ class TradingDesk:
 
     def _not_found(self, seat: Seat, ticket: Ticket, failure: Failure) -> None:
         reason = failure.value
+        error = Error(Code.INTERNAL, "this went wrong at the server: send it again")
         if isinstance(reason, StoreUnavailable):
             error = Error(reason.code, reason.message)
-        else:
-            error = Error(Code.INTERNAL, "this went wrong at the server: send it again")
-            if failure.check(CancelledError) is None:
-                self.log.failure("a command of {user} cannot go on", failure, user=seat.user)
+        elif failure.check(CancelledError) is None:
+            self.log.failure("a command of {user} cannot go on", failure, user=seat.user)
         if ticket in seat.queue:
             seat.send_back(error)
 
@@ -224,17 +225,21 @@ class TradingDesk:
         """Answer what is durable; take back and decide again where another writer came first."""
         self._take_back(lane, batch, sorted(conflicted))
         changed: set[TriggerName] = set()
+        answers: defaultdict[Link, list[Framed]] = defaultdict(list)
         for write in batch.writes.values():
             changed.update(write.triggers)
             tickets = write.seat.tickets
             for ticket in write.tickets:
                 del tickets[ticket.command_id]
                 if ticket.answer is not None:
-                    ticket.reply(ticket.answer)
+                    answers[ticket.link].append(ticket.answer)
+                    for link in ticket.also:
+                        answers[link].append(ticket.answer)
                 else:
-                    assert ticket.dumped is not None
-                    number = first_number + batch.place_of(ticket.dumped)
-                    self._on_dump(ticket, ticket.dumped, lane.name, number)
+                    assert (entry := ticket.dumped) is not None
+                    self._on_dump(ticket, entry, lane.name, first_number + batch.place_of(entry))
+        for link, frames in answers.items():
+            link.reply_framed(frames)
         if changed:
             self._on_triggers_changed(changed)
         self._news.committed(batch.writes)
@@ -283,7 +288,7 @@ class TradingDesk:
             return
         prepare_answer(seat, ticket, entry)
         if ticket.answer is not None:
-            ticket.reply(ticket.answer)
+            ticket.reply_framed(ticket.answer)
         else:
             self._on_dump(ticket, entry, "", 0)
 

@@ -13,7 +13,7 @@ from ledger.entry import Entry
 from ledger.outcome import NoPrice
 from ledger.store import Position
 from ledger.summary import EncodedLine
-from protocol.codec import Encoded
+from protocol.codec import Framed
 from protocol.messages import Command, Error, Message
 from protocol.quote import Quote
 from service.server import Link
@@ -25,7 +25,8 @@ HISTORY_LINES = 20
 class Ticket(Struct, eq=False, gc=False):
     """One command on its way: who asked, and what has been found out for it so far.
 
-    :ivar links: who asked; several when a client sent it again before the answer.
+    :ivar link: who asked.
+    :ivar also: who else, when a client sent it again before the answer.
     :ivar is_in_doubt: it may have been carried out; the journal must be asked before any answer.
     :ivar price: what asking for a price has come to.
     :ivar older: DISPLAY_SUMMARY: the page of history read for it.
@@ -37,20 +38,31 @@ class Ticket(Struct, eq=False, gc=False):
 
     command_id: bytes
     command: Command
-    links: tuple[Link, ...]
+    link: Link
     arrived_s: float
+    also: tuple[Link, ...] = ()
     is_in_doubt: bool = False
     price: Quote | NoPrice | None = None
     older: list[Entry] | None = None
     positions: dict[str, Position] | None = None
-    answer: Encoded | None = None
+    answer: Framed | None = None
     dumped: Entry | None = None
     outcome: int = 0
 
-    def reply(self, message: Message | Encoded) -> None:
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Everybody who asked."""
+        return (self.link, *self.also)
+
+    def reply(self, message: Message) -> None:
         """Answer everybody who asked."""
         for link in self.links:
             link.reply(self.command_id, message)
+
+    def reply_framed(self, answer: Framed) -> None:
+        """Like `reply`, with an answer that was made before."""
+        for link in self.links:
+            link.reply_framed([answer])
 
     def forget_findings(self) -> None:
         """Be as new: the decision is to be taken again on another account."""

@@ -3,10 +3,11 @@
 Imported from `service.server` by everybody else.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from protocol.authentication import AccessRole
-from protocol.codec import Encoded
+from protocol.codec import Framed
 from protocol.messages import Health, Message
 
 
@@ -18,8 +19,11 @@ class Link(Protocol):
     is_lost: bool
     is_congested: bool
 
-    def reply(self, request_id: bytes, message: Message | Encoded) -> None:
+    def reply(self, request_id: bytes, message: Message) -> None:
         """Answer a request for good."""
+
+    def reply_framed(self, frames: Sequence[Framed]) -> None:
+        """Answer some requests for good, a frame for each."""
 
     def push(self, request_id: bytes, message: Message) -> None:
         """Send a part of a streamed answer; the answer proper is still to come."""

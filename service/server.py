@@ -4,13 +4,15 @@ Imports only `protocol` and `service`. What is asked is for a `Service` to answe
 client that is not logged in.
 """
 
+from collections.abc import Sequence
+
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from protocol.authentication import AccessRole
-from protocol.codec import Encoded
+from protocol.codec import Framed
 from protocol.connection import Unreadable, choose_version, welcome
 from protocol.errors import Code, RemoteProtocolError
 from protocol.fields import NO_ID
@@ -71,10 +73,18 @@ class ServerProtocol(LogInProtocol):
         missing = min(self._connection.missing_bytes, FRAME_READ_BYTES_MAX)
         self.transport.bufferSize = max(missing, READ_BYTES_MAX)
 
-    def reply(self, request_id: bytes, message: Message | Encoded) -> None:
+    def reply(self, request_id: bytes, message: Message) -> None:
         """See `Link`."""
-        self._outstanding -= 1
         self.send(message, request_id)
+        self._answered(1)
+
+    def reply_framed(self, frames: Sequence[Framed]) -> None:
+        """See `Link`."""
+        self.send_framed(frames)
+        self._answered(len(frames))
+
+    def _answered(self, count: int) -> None:
+        self._outstanding -= count
         if not self._is_reading:
             self._regulate_reading()
 

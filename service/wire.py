@@ -4,6 +4,7 @@ Used by `service.server` and `service.client`. Frames sent in one turn of the re
 together, before its end where they are many. A peer that falls silent, or does not read, is let go.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.abstract import FileDescriptor
@@ -13,7 +14,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from protocol.codec import Encoded
+from protocol.codec import Framed
 from protocol.connection import Connection, Unreadable
 from protocol.errors import Code, RemoteProtocolError
 from protocol.fields import NO_ID
@@ -30,9 +31,6 @@ BUFFERED_BYTES_MAX = 32 * 1024
 """Frames sent in one turn leave before its end once they are this many bytes: the peer has work
 while we make the rest.
 """
-
-
-_NO_MESSAGE = (Unreadable, Ping, Pong)
 
 
 @implementer(IPushProducer)
@@ -94,7 +92,7 @@ class WireProtocol(Protocol):
 
     # Sending.
 
-    def send(self, message: Message | Encoded, request_id: bytes = NO_ID) -> None:
+    def send(self, message: Message, request_id: bytes = NO_ID) -> None:
         """Send a message with the other messages of this turn.
 
         Raises `LocalProtocolError` where the state forbids it; after the end of the connection it
@@ -102,9 +100,21 @@ class WireProtocol(Protocol):
         """
         if self.is_lost:
             return
-        frame = self._connection.send(message, request_id)
-        self._outgoing.append(frame)
-        self._outgoing_bytes += len(frame)
+        framed = self._connection.send(message, request_id)
+        self._outgoing.append(framed)
+        self._outgoing_bytes += len(framed)
+        self._flush_soon()
+
+    def send_framed(self, frames: Sequence[Framed]) -> None:
+        """Like `send`, for many messages that were made before."""
+        if self.is_lost:
+            return
+        self._connection.send_framed(frames)
+        self._outgoing.extend(frames)
+        self._outgoing_bytes += sum(map(len, frames))
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
         if self._outgoing_bytes >= BUFFERED_BYTES_MAX:
             self.flush()
             self._write_at_once()
@@ -147,12 +157,12 @@ class WireProtocol(Protocol):
         self._silent_beats = 0
         try:
             for request_id, event in self._connection.receive(data):
-                if not isinstance(event, _NO_MESSAGE):
-                    self.message_received(request_id, event)
-                elif isinstance(event, Unreadable):
+                if type(event) is Unreadable:
                     self.unreadable_received(request_id, event)
-                elif isinstance(event, Ping):
+                elif type(event) is Ping:
                     self.send(Pong(), request_id)
+                elif type(event) is not Pong:
+                    self.message_received(request_id, event)
         except RemoteProtocolError as violation:
             self.protocol_broken(violation)
 

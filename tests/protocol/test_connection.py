@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from protocol.codec import frame
 from protocol.connection import Connection, Event, Unreadable, choose_version, hello, welcome
 from protocol.errors import Code, LocalProtocolError, ProtocolError, RemoteProtocolError
 from protocol.fields import NO_ID
@@ -174,6 +175,27 @@ class TestDrain:
     def test_it_is_said_once(self) -> None:
         with pytest.raises(LocalProtocolError):
             ConnectionPair(State.DRAINING).server.send(Drain(NO_ID))
+
+
+class TestFramesMadeBefore:
+    """What is framed before it may be sent goes out only where the state allows the message."""
+
+    ANSWERS = (frame(Receipt(1, 2), REQUEST_ID), frame(Error(Code.INTERNAL, ""), OTHER_ID))
+
+    @pytest.mark.parametrize("state", [State.OPEN, State.DRAINING])
+    def test_a_server_that_is_open_or_drains_may_send_answers(self, state: State) -> None:
+        server = ConnectionPair(state).server
+        server.send_framed(self.ANSWERS)
+        assert server.state is state
+
+    def test_none_is_sent_before_the_client_has_logged_in(self) -> None:
+        with pytest.raises(LocalProtocolError, match="SERVER may not send .* AWAITS_HELLO"):
+            Connection(Role.SERVER).send_framed(self.ANSWERS)
+
+    def test_a_server_asks_nothing(self) -> None:
+        asked = frame(Add("u", 1, 100), REQUEST_ID)
+        with pytest.raises(LocalProtocolError, match="SERVER may not send Add in state OPEN"):
+            ConnectionPair(State.OPEN).server.send_framed([*self.ANSWERS, asked])
 
 
 class TestMisuse:

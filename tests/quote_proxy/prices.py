@@ -3,11 +3,13 @@
 Only tests import this.
 """
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from protocol.authentication import AccessRole
-from protocol.codec import Encoded
+from protocol.codec import Framed
 from protocol.messages import Error, Message
 from protocol.quote import Quote
 from quote_proxy.source import QuoteUnavailable, Refusal
@@ -75,9 +77,11 @@ class LinkDouble:
         self.replies: list[tuple[bytes, Message]] = []
         self.pushed: list[tuple[bytes, Message]] = []
 
-    def reply(self, request_id: bytes, message: Message | Encoded) -> None:
-        assert isinstance(message, Message), message
+    def reply(self, request_id: bytes, message: Message) -> None:
         self.replies.append((request_id, message))
+
+    def reply_framed(self, frames: Sequence[Framed]) -> None:
+        raise AssertionError(frames)
 
     def push(self, request_id: bytes, message: Message) -> None:
         self.pushed.append((request_id, message))

@@ -3,10 +3,11 @@
 For the tests of `reactor_server` only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from protocol.authentication import AccessRole
-from protocol.codec import Encoded, decode_body, encode
+from protocol.codec import Framed, decode_body, frame
+from protocol.framing import FrameReader
 from protocol.messages import Chunk, Command, Error, Message, Receipt, Refused, Summary
 
 
@@ -28,11 +29,13 @@ class Customer:
         self.pushed: list[tuple[bytes, Message]] = []
         self.on_answer: Callable[[], None] = lambda: None
 
-    def reply(self, request_id: bytes, message: Message | Encoded) -> None:
-        answer = message if isinstance(message, Encoded) else encode(message)
-        message = decode_body(answer.of.KIND, answer.body)
-        self.answers.append((request_id, message))
-        self.on_answer()
+    def reply(self, request_id: bytes, message: Message) -> None:
+        self.reply_framed([frame(message, request_id)])
+
+    def reply_framed(self, frames: Sequence[Framed]) -> None:
+        for kind, request_id, body in FrameReader().feed(b"".join(frames)):
+            self.answers.append((request_id, decode_body(kind, body)))
+            self.on_answer()
 
     def push(self, request_id: bytes, message: Message) -> None:
         if isinstance(message, Chunk):
