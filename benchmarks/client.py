@@ -11,6 +11,7 @@ import selectors
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import msgspec
 from hdrh.histogram import HdrHistogram
@@ -123,15 +124,17 @@ class Round:
 
     def _fill(self) -> None:
         """Let every user have as many commands on their way as may be."""
-        for load in self._mine:
-            for _ in range(self._round.outstanding):
-                self._send(load, self._now_s)
+        places = [load.place for load in self._mine for _ in range(self._round.outstanding)]
+        self._send(places, self._now_s)
 
-    def _send(self, load: UserLoad, sent_s: float) -> None:
-        head, body = load.next_command()
-        command_id = self._ids.next(load.place)
-        self._sent_s[command_id] = sent_s
-        self._sessions[load.place % len(self._sessions)].queue(head, command_id, body)
+    def _send(self, places: Sequence[int], sent_s: float) -> None:
+        """Send the next command of the user at each place."""
+        loads, sessions = self._loads, self._sessions
+        ids = self._ids.next(places)
+        self._sent_s.update(dict.fromkeys(ids, sent_s))
+        for place, command_id in zip(places, ids, strict=True):
+            head, body = loads[place].next_command()
+            sessions[place % len(sessions)].queue += (head, command_id, body)
 
     def _loop(self, selector: selectors.BaseSelector, until_s: float) -> None:
         """Answer replies with new commands; once the round is over, only wait for the rest."""
@@ -148,7 +151,8 @@ class Round:
         while sent < total or self._now_s < started_s + self._round.seconds:
             due = min(total, int((self._now_s - started_s) * rate) + 1)
             for number in range(sent, due):
-                self._send(self._mine[number % len(self._mine)], started_s + number / rate)
+                place = self._mine[number % len(self._mine)].place
+                self._send([place], started_s + number / rate)
             sent = max(sent, due)
             self._flush(selector)
             self._turn(selector, max(0.0, started_s + sent / rate - self._now_s))
@@ -179,10 +183,7 @@ class Round:
             self._latencies_us[int((self._now_s - sent_s) * 1e6)] += count
         self._kinds.update(kinds)
         if self._round.rate is None:
-            loads, now_s = self._loads, self._now_s
-            for request_id in ids:
-                place = int.from_bytes(request_id[LoadIds.USER_AT :], "big")
-                self._send(loads[place], now_s)
+            self._send(LoadIds.places_of(ids), self._now_s)
 
 
 def _cpu_s() -> float:

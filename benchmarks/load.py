@@ -5,7 +5,7 @@ and round, every time under new ids.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import cycle
 
 from generator.ids import marked_counter
@@ -16,6 +16,7 @@ from protocol.messages import DumpLog
 
 _ID_BYTES = 16
 _ID = struct.Struct(">HIIHI")
+_PLACE = struct.Struct(">12xI")
 _HEAD_BYTES = 5
 _NO_ID = bytes(_ID_BYTES)
 
@@ -66,16 +67,23 @@ class LoadIds:
     :ivar now_ms: Unix ms; whoever asks for many ids at once sets it before.
     """
 
-    USER_AT = 12
-
     def __init__(self, run: bytes) -> None:
         """Make a source that two random bytes set apart from others."""
         self.now_ms = 0
         self._run = int.from_bytes(run, "big")
         self._made = 0
 
-    def next(self, place: int) -> bytes:
-        """A new id for a command of the user at this place."""
-        self._made += 1
-        now_ms, counter = self.now_ms, marked_counter(self._made)
-        return _ID.pack(now_ms >> 32, now_ms & 0xFFFFFFFF, counter, self._run, place)
+    def next(self, places: Sequence[int]) -> list[bytes]:
+        """New ids, one for a command of the user at each place."""
+        pack, high, low, run = _ID.pack, self.now_ms >> 32, self.now_ms & 0xFFFFFFFF, self._run
+        first = self._made + 1
+        self._made += len(places)
+        return [
+            pack(high, low, marked_counter(made), run, place)
+            for made, place in enumerate(places, first)
+        ]
+
+    @staticmethod
+    def places_of(ids: Sequence[bytes]) -> list[int]:
+        """Whose commands the ids name."""
+        return [place for (place,) in _PLACE.iter_unpack(b"".join(ids))]

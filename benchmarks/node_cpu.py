@@ -152,11 +152,12 @@ class Bench:
 
     def frames(self) -> bytes:
         """One turn of every user: what was answered together is asked together again."""
+        loads = [load for load in self._loads for _ in range(self._outstanding)]
+        ids = self._ids.next([load.place for load in loads])
         frames = []
-        for load in self._loads:
-            for _ in range(self._outstanding):
-                head, body = load.next_command()
-                frames.append(head + self._ids.next(load.place) + body)
+        for load, command_id in zip(loads, ids, strict=True):
+            head, body = load.next_command()
+            frames.append(head + command_id + body)
         return b"".join(frames)
 
     def turn(self, data: bytes) -> float:

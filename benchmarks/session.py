@@ -23,7 +23,10 @@ class LogInRefused(Exception):
 
 
 class Session:
-    """One connection; what is queued leaves with `flush`."""
+    """One connection.
+
+    :ivar queue: bytes that leave with the next `flush`.
+    """
 
     def __init__(self, address: str, name: str, password: str) -> None:
         """Connect to `tcp:HOST:PORT` and log in; raises `LogInRefused` and `OSError`."""
@@ -33,7 +36,7 @@ class Session:
         self._log_in(name, password)
         self.socket.setblocking(False)
         self._reader = FrameReader()
-        self._queue: list[bytes] = []
+        self.queue: list[bytes] = []
         self._unsent = b""
 
     def _log_in(self, name: str, password: str) -> None:
@@ -50,14 +53,10 @@ class Session:
                     return
                 self.socket.sendall(connection.send(answer, _LOG_IN_ID))
 
-    def queue(self, *parts: bytes) -> None:
-        """Let bytes leave with the next `flush`."""
-        self._queue += parts
-
     def flush(self) -> bool:
         """Send what can be sent; returns whether nothing is left."""
-        data = self._unsent + b"".join(self._queue)
-        self._queue.clear()
+        data = self._unsent + b"".join(self.queue)
+        self.queue.clear()
         try:
             sent = self.socket.send(data) if data else 0
         except BlockingIOError:
@@ -76,7 +75,7 @@ class Session:
         kinds, ids = [], []
         for kind, request_id, _ in self._reader.feed(data):
             if kind == Ping.KIND:
-                self.queue(encode_frame(Pong.KIND, request_id, encode_body(Pong())))
+                self.queue.append(encode_frame(Pong.KIND, request_id, encode_body(Pong())))
             else:
                 kinds.append(kind)
                 ids.append(request_id)
