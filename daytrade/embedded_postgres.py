@@ -39,6 +39,7 @@ _SETTINGS: Mapping[str, str] = {
     "max_connections": "50",
     "shared_buffers": "256MB",
     "max_wal_size": "4GB",
+    "autovacuum_naptime": "10s",
     "checkpoint_timeout": "5min",
     "fsync": "on",
     "synchronous_commit": "on",

@@ -70,7 +70,9 @@ def decide(
     """
     if price is not None:
         price = _usable(price, command, now_ms)
-    outcome = _judge(account, command, Decision(command_id, now_ms, price))
+    decision = Decision(command_id, now_ms, price)
+    refusal = None if account.exists else _stranger(command)
+    outcome = refusal or _RULES[type(command)](account, command, decision)
     if outcome is PRICE_WANTED:
         return None
     if type(command) in _PLACES_ORDER and isinstance(outcome, Effect):
@@ -99,13 +101,10 @@ def _usable(price: Quote | NoPrice, command: m.Command, now_ms: int) -> Quote | 
     return price
 
 
-def _judge(account: Account, command: m.Command, decision: Decision) -> Outcome:
-    if not account.exists:
-        is_dump_of_all = isinstance(command, m.DumpLog) and command.user == ""
-        refusal = None if is_dump_of_all else bad_user(command.user)
-        if refusal is not None:
-            return refusal
-    return _RULES[type(command)](account, command, decision)
+def _stranger(command: m.Command) -> Refusal | None:
+    """Refuse what names no user, except that everybody's log is nobody's."""
+    is_dump_of_all = isinstance(command, m.DumpLog) and command.user == ""
+    return None if is_dump_of_all else bad_user(command.user)
 
 
 def lapse(account: Account, now_ms: int) -> list[Entry]:

@@ -120,18 +120,22 @@ class Connection:
         Raises `RemoteProtocolError`, after the events before it, when the stream cannot go on;
         from then on every call raises it again.
         """
+        hears = self._hears
         for kind, request_id, body in self._reader.feed(data):
-            yield request_id, self._understand(kind, request_id, body)
+            try:
+                message = decode_body(kind, body)
+            except RemoteProtocolError as error:
+                yield request_id, self._unreadable_or_raise(request_id, error)
+                continue
+            if self.state is OPEN and type(message) in hears and request_id != NO_ID:
+                yield request_id, message
+            else:
+                yield request_id, self._admit(request_id, message)
         if self._reader.error is not None:
             raise self._reader.error
 
-    def _understand(self, kind: int, request_id: bytes, body: bytes) -> Message | Unreadable:
-        try:
-            message = decode_body(kind, body)
-        except RemoteProtocolError as error:
-            return self._unreadable_or_raise(request_id, error)
-        if self.state is OPEN and type(message) in self._hears and request_id != NO_ID:
-            return message
+    def _admit(self, request_id: bytes, message: Message) -> Message | Unreadable:
+        """Take the state on, if the message may come now."""
         state = next_state(self.state, self._peer, type(message))
         if state is None:
             if self._is_farewell(type(message), request_id, self._peer):

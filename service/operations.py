@@ -73,7 +73,7 @@ class OperatedService:
 
     def request_received(self, link: Link, request_id: bytes, request: Message) -> None:
         """Answer operators, and pass on the rest."""
-        if isinstance(request, Operate):
+        if type(request) is Operate:
             self._operate(link, request_id, request)
         else:
             self._inner.request_received(link, request_id, request)
