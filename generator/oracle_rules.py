@@ -12,6 +12,7 @@ from protocol.errors import Code
 from protocol.messages import Add, AmountCommand, SymbolCommand
 
 PENDING_MAX = 1000
+TRIGGERS_MAX = 8000
 
 
 class Expected(Struct, frozen=True, gc=False):
@@ -166,6 +167,8 @@ def cancel_sell(account: OracleAccount) -> Expected:
 def set_buy_amount(account: OracleAccount, command: AmountCommand) -> Expected:
     """SET_BUY_AMOUNT: the amount moves to the trigger's reserve in place of an earlier one."""
     symbol = command.symbol.upper()
+    if symbol not in account.buy_triggers and len(account.buy_triggers) >= TRIGGERS_MAX:
+        return refused(Code.TOO_MANY_TRIGGERS)
     earlier = account.buy_triggers.get(symbol, Trigger(0))
     if account.cash_cents + earlier.amount_cents < command.amount_cents:
         return refused(Code.INSUFFICIENT_FUNDS)
@@ -201,6 +204,8 @@ def set_sell_amount(
     no longer armed.
     """
     symbol = command.symbol.upper()
+    if symbol not in account.sell_triggers and len(account.sell_triggers) >= TRIGGERS_MAX:
+        return refused(Code.TOO_MANY_TRIGGERS)
     held_shares = account.holding(symbol) + account.trigger_shares(symbol)
     if held_shares == 0:
         return refused(Code.INSUFFICIENT_HOLDING)

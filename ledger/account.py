@@ -16,6 +16,11 @@ PENDING_TTL_MS = 60_000
 PENDING_ORDERS_MAX = 1_000
 """Pending orders of one user and side; one more is refused."""
 
+TRIGGERS_MAX = 8_000
+"""Triggers of one user and side; one more is refused. With these, with all stocks held and with all
+orders pending, a summary still fits a frame.
+"""
+
 
 class Side(StrEnum):
     """Which way an order or a trigger trades."""

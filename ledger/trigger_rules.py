@@ -5,7 +5,7 @@ Pure, and used by `rules` alone (SPEC section 1, table and "Firing").
 
 from msgspec.structs import replace
 
-from ledger.account import BUY, SELL, Account, Side, Trigger
+from ledger.account import BUY, SELL, TRIGGERS_MAX, Account, Side, Trigger
 from ledger.entry import Movement
 from ledger.outcome import (
     PRICE_WANTED,
@@ -46,6 +46,14 @@ def _unfit(account: Account, command: AmountCommand) -> Refusal | None:
     return no_account(account) or bad_symbol(command.symbol) or bad_amount(command.amount_cents)
 
 
+def _may_stand(triggers: dict[str, Trigger], symbol: str) -> Refusal | None:
+    if symbol in triggers or len(triggers) < TRIGGERS_MAX:
+        return None
+    return Refusal(
+        Code.TOO_MANY_TRIGGERS, f"{TRIGGERS_MAX} triggers of this side stand: cancel some first"
+    )
+
+
 def _not_set(side: Side, symbol: str) -> Refusal:
     if side is BUY:
         return Refusal(Code.NO_BUY_AMOUNT, f"no SET_BUY_AMOUNT stands for {symbol}")
@@ -54,10 +62,10 @@ def _not_set(side: Side, symbol: str) -> Refusal:
 
 def set_buy_amount(account: Account, command: SetBuyAmount, decision: Decision) -> Outcome:
     """SET_BUY_AMOUNT: the amount replaces an earlier one in the reserve; the price stays."""
-    refusal = _unfit(account, command)
+    symbol, amount_cents = command.symbol.upper(), command.amount_cents
+    refusal = _unfit(account, command) or _may_stand(account.buy_triggers, symbol)
     if refusal:
         return refusal
-    symbol, amount_cents = command.symbol.upper(), command.amount_cents
     earlier = account.buy_triggers.get(symbol)
     held_cents = 0 if earlier is None else earlier.amount_cents
     if account.cash_cents + held_cents < amount_cents:
@@ -105,10 +113,10 @@ def cancel_set_buy(account: Account, command: SymbolCommand, decision: Decision)
 
 def set_sell_amount(account: Account, command: SetSellAmount, decision: Decision) -> Outcome:
     """SET_SELL_AMOUNT: the amount is noted; what an armed trigger held goes back, disarmed."""
-    refusal = _unfit(account, command)
+    symbol = command.symbol.upper()
+    refusal = _unfit(account, command) or _may_stand(account.sell_triggers, symbol)
     if refusal:
         return refusal
-    symbol = command.symbol.upper()
     earlier = account.sell_triggers.get(symbol)
     held = 0 if earlier is None else earlier.shares
     available = account.holdings.get(symbol, 0) + held

@@ -54,6 +54,7 @@ class Code(IntEnum):
     # 5xxx: triggers.
     NO_BUY_AMOUNT = 5001
     NO_SELL_AMOUNT = 5002
+    TOO_MANY_TRIGGERS = 5003
 
     # 6xxx: permission and limits.
     LOGIN_FAILED = 6001

@@ -2,8 +2,23 @@
 
 import pytest
 
+from generator.oracle_account import Trigger
 from protocol.errors import Code
 from tests.generator.desk import INT64_MAX, Desk
+
+
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+def test_8000_of_a_side_may_stand_and_not_one_more(side: str) -> None:
+    """Judged before the funds, after the amount; one that stands may be set anew."""
+    desk = Desk(cash_cents=8000, A=1)
+    price = None if side == "BUY" else 1
+    account = desk.oracle._accounts["u"]
+    triggers = account.buy_triggers if side == "BUY" else account.sell_triggers
+    triggers.update({str(number): Trigger(0) for number in range(7999)})
+    assert desk.code(f"SET_{side}_AMOUNT", "A", 1, price=price) == Code.OK
+    assert desk.code(f"SET_{side}_AMOUNT", "B", 9000) == Code.TOO_MANY_TRIGGERS
+    assert desk.code(f"SET_{side}_AMOUNT", "B", 0) == Code.BAD_AMOUNT
+    assert desk.code(f"SET_{side}_AMOUNT", "A", 1, price=price) == Code.OK
 
 
 class TestBuyTriggers:
