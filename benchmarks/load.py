@@ -10,15 +10,13 @@ from itertools import cycle
 
 from generator.ids import marked_counter
 from generator.synthesizer import symbols_for, synthesize
-from protocol.codec import encode_body
-from protocol.framing import encode_frame
+from protocol.codec import frame
+from protocol.fields import ID_BYTES, NO_ID
 from protocol.messages import DumpLog
 
-_ID_BYTES = 16
 _ID = struct.Struct(">HIIHI")
 _PLACE = struct.Struct(">12xI")
 _HEAD_BYTES = 5
-_NO_ID = bytes(_ID_BYTES)
 
 Command = tuple[bytes, bytes]
 """A frame without its id: what stands before it, and what follows it."""
@@ -51,8 +49,8 @@ def make_load(
         command = line.command
         if isinstance(command, DumpLog):
             continue
-        frame = encode_frame(command.KIND, _NO_ID, encode_body(command))
-        encoded = frame[:_HEAD_BYTES], frame[_HEAD_BYTES + _ID_BYTES :]
+        framed = frame(command, NO_ID)
+        encoded = framed[:_HEAD_BYTES], framed[_HEAD_BYTES + ID_BYTES :]
         by_user.setdefault(command.user, []).append(encoded)
     return [
         UserLoad(place, user, commands) for place, (user, commands) in enumerate(by_user.items())

@@ -6,10 +6,10 @@ Used by `benchmarks.client`. It blocks during the log-in only.
 import socket
 
 from protocol.authentication import ClientLogIn
-from protocol.codec import encode_body
+from protocol.codec import frame
 from protocol.connection import Connection, Unreadable, hello
 from protocol.fields import NO_ID
-from protocol.framing import FrameReader, encode_frame
+from protocol.framing import FrameReader
 from protocol.messages import Error, LoggedIn, LogInChallenge, Message, Ping, Pong, Welcome
 from protocol.states import Role
 
@@ -75,7 +75,7 @@ class Session:
         kinds, ids = [], []
         for kind, request_id, _ in self._reader.feed(data):
             if kind == Ping.KIND:
-                self.queue.append(encode_frame(Pong.KIND, request_id, encode_body(Pong())))
+                self.queue.append(frame(Pong(), request_id))
             else:
                 kinds.append(kind)
                 ids.append(request_id)

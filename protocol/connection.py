@@ -98,8 +98,8 @@ class Connection:
                 self._reader.frame_bytes_max = self._frame_bytes_max
         return framed
 
-    def send_framed(self, frames: Sequence[Framed]) -> None:
-        """Have frames sent that were made before: requests or answers, which change no state.
+    def send_framed(self, frames: Sequence[Framed]) -> bytes:
+        """Join frames that were made before: of requests or answers, which change no state.
 
         Raises `LocalProtocolError` when the state forbids one of them.
         """
@@ -107,6 +107,7 @@ class Connection:
             of = KINDS[kind]
             if of not in self._says or next_state(self.state, self._role, of) is None:
                 raise self._forbidden(of)
+        return b"".join(frames)
 
     def _forbidden(self, of: type[Message]) -> LocalProtocolError:
         return LocalProtocolError(

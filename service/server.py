@@ -75,16 +75,17 @@ class ServerProtocol(LogInProtocol):
 
     def reply(self, request_id: bytes, message: Message) -> None:
         """See `Link`."""
+        self._outstanding -= 1
         self.send(message, request_id)
-        self._answered(1)
+        self._read_on()
 
     def reply_framed(self, frames: Sequence[Framed]) -> None:
         """See `Link`."""
+        self._outstanding -= len(frames)
         self.send_framed(frames)
-        self._answered(len(frames))
+        self._read_on()
 
-    def _answered(self, count: int) -> None:
-        self._outstanding -= count
+    def _read_on(self) -> None:
         if not self._is_reading:
             self._regulate_reading()
 

@@ -100,21 +100,17 @@ class WireProtocol(Protocol):
         """
         if self.is_lost:
             return
-        framed = self._connection.send(message, request_id)
-        self._outgoing.append(framed)
-        self._outgoing_bytes += len(framed)
-        self._flush_soon()
+        self._queue(self._connection.send(message, request_id))
 
     def send_framed(self, frames: Sequence[Framed]) -> None:
         """Like `send`, for many messages that were made before."""
         if self.is_lost:
             return
-        self._connection.send_framed(frames)
-        self._outgoing.extend(frames)
-        self._outgoing_bytes += sum(map(len, frames))
-        self._flush_soon()
+        self._queue(self._connection.send_framed(frames))
 
-    def _flush_soon(self) -> None:
+    def _queue(self, data: bytes) -> None:
+        self._outgoing.append(data)
+        self._outgoing_bytes += len(data)
         if self._outgoing_bytes >= BUFFERED_BYTES_MAX:
             self.flush()
             self._write_at_once()

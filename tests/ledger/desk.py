@@ -4,6 +4,9 @@ Only tests import this. Invariant: after each decision the account is sound, its
 tells what changed, and a refusal, or a price that is wanted, changed nothing.
 """
 
+from itertools import product
+from string import ascii_uppercase
+
 from ledger import rules
 from ledger.account import Account, Side
 from ledger.entry import Entry
@@ -15,6 +18,9 @@ from protocol.quote import Quote
 from tests.ledger.replay import Replay
 
 START_MS = 1_700_000_000_000
+
+STOCKS = ["".join(letters) for n in (1, 2, 3) for letters in product(ascii_uppercase, repeat=n)]
+"""Every symbol that a stock may have."""
 
 Price = int | Quote | NoPrice | None
 """What a test says of a price: cents of a quote of this moment, a quote, or why there is none."""

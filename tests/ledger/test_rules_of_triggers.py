@@ -1,19 +1,11 @@
 """SET_*_AMOUNT, SET_*_TRIGGER and CANCEL_SET_*: each row of SPEC section 1 as an example."""
 
-from itertools import product
-from string import ascii_uppercase
-
 import pytest
 
-from ledger.account import PENDING_ORDERS_MAX, TRIGGERS_MAX, PendingOrder, Side, Trigger
+from ledger.account import TRIGGERS_MAX, Side, Trigger
 from ledger.entry import Action, Movement, Posting
-from ledger.summary import summarize
-from protocol.codec import encode_body, frame
 from protocol.errors import Code
-from protocol.framing import FRAME_BYTES_MAX
-from protocol.messages import HistoryLine
-from protocol.money import AMOUNT_MAX_CENTS, INT64_MAX
-from tests.ledger.desk import START_MS, Desk
+from tests.ledger.desk import START_MS, STOCKS, Desk
 
 
 def test_a_buy_amount_moves_from_cash_to_the_triggers_reserve() -> None:
@@ -245,9 +237,6 @@ def test_triggers_of_both_sides_and_of_each_symbol_stand_side_by_side() -> None:
     assert (desk.shares("ABC"), desk.shares("XYZ")) == ((5, 5), (10, 0))
 
 
-STOCKS = ["".join(letters) for n in (1, 2, 3) for letters in product(ascii_uppercase, repeat=n)]
-
-
 @pytest.mark.parametrize("side", Side, ids=lambda side: side.value)
 def test_one_side_may_have_8000_triggers_standing_and_not_one_more(side: Side) -> None:
     desk = Desk(cash_cents=100, ZZY=1, ZZZ=1)
@@ -262,22 +251,3 @@ def test_one_side_may_have_8000_triggers_standing_and_not_one_more(side: Side) -
     assert desk.code(set_amount, "ZZY", 1, price=price) is Code.OK, "one that stands is replaced"
     desk.do(f"CANCEL_SET_{side.name}", "A")
     assert desk.code(set_amount, "ZZZ", 1, price=price) is Code.OK
-
-
-def test_a_summary_of_all_that_an_account_may_hold_fits_a_frame() -> None:
-    account = Desk(cash_cents=1).account
-    order = PendingOrder(bytes(16), INT64_MAX, "AAA", INT64_MAX, AMOUNT_MAX_CENTS, START_MS)
-    account.holdings = dict.fromkeys(STOCKS, INT64_MAX)
-    account.buys = account.sells = [order] * PENDING_ORDERS_MAX
-    for side in Side:
-        account.triggers(side).update(
-            {
-                symbol: Trigger(side, symbol, AMOUNT_MAX_CENTS, AMOUNT_MAX_CENTS, INT64_MAX)
-                for symbol in STOCKS[-TRIGGERS_MAX:]
-            }
-        )
-    big = INT64_MAX
-    name, symbol = "SET_SELL_AMOUNT (fired)", "x" * 255
-    line = HistoryLine(big, big, big, name, 5003, symbol, big, big, big, big)
-    history = [encode_body(line)] * 20
-    assert len(frame(summarize(account, INT64_MAX, START_MS, history), bytes(16))) < FRAME_BYTES_MAX

@@ -1,11 +1,13 @@
 """DISPLAY_SUMMARY: what it shows of an account, and how its history pages (SPEC section 1)."""
 
-from ledger.account import Account
+from ledger.account import PENDING_ORDERS_MAX, TRIGGERS_MAX, Account, PendingOrder, Side, Trigger
 from ledger.entry import Entry, history_line
 from ledger.summary import encode_line, history_page, summarize
-from protocol.codec import decode_body, encode_body
-from protocol.messages import HoldingLine, OrderLine, Summary, TriggerLine
-from tests.ledger.desk import START_MS, Desk
+from protocol.codec import decode_body, encode_body, frame
+from protocol.framing import FRAME_BYTES_MAX
+from protocol.messages import HistoryLine, HoldingLine, OrderLine, Summary, TriggerLine
+from protocol.money import AMOUNT_MAX_CENTS, INT64_MAX
+from tests.ledger.desk import START_MS, STOCKS, Desk
 
 VALID_UNTIL_MS = START_MS + 60_000
 
@@ -64,3 +66,22 @@ def test_the_page_with_the_first_entry_is_the_last_one() -> None:
     summary = sent(summarize(desk.account, 3, START_MS, history_page([], entries[::-1], 2)))
     assert [line.amount_cents for line in summary.history] == [2, 1]
     assert summary.history_before_seq == 0
+
+
+def test_a_summary_of_all_that_an_account_may_hold_fits_a_frame() -> None:
+    account = Desk(cash_cents=1).account
+    order = PendingOrder(bytes(16), INT64_MAX, "AAA", INT64_MAX, AMOUNT_MAX_CENTS, START_MS)
+    account.holdings = dict.fromkeys(STOCKS, INT64_MAX)
+    account.buys = account.sells = [order] * PENDING_ORDERS_MAX
+    for side in Side:
+        account.triggers(side).update(
+            {
+                symbol: Trigger(side, symbol, AMOUNT_MAX_CENTS, AMOUNT_MAX_CENTS, INT64_MAX)
+                for symbol in STOCKS[-TRIGGERS_MAX:]
+            }
+        )
+    big = INT64_MAX
+    name, symbol = "SET_SELL_AMOUNT (fired)", "x" * 255
+    line = HistoryLine(big, big, big, name, 5003, symbol, big, big, big, big)
+    history = [encode_body(line)] * 20
+    assert len(frame(summarize(account, INT64_MAX, START_MS, history), bytes(16))) < FRAME_BYTES_MAX

@@ -4,10 +4,9 @@ For tests only: every message goes through both ends, and afterwards both must h
 far.
 """
 
-from protocol.codec import encode_body
+from protocol.codec import frame
 from protocol.connection import Connection, Event
 from protocol.fields import NO_ID
-from protocol.framing import encode_frame
 from protocol.messages import (
     Drain,
     Hello,
@@ -65,4 +64,4 @@ class ConnectionPair:
 
 def frame_of(message: Message, request_id: bytes = REQUEST_ID) -> bytes:
     """The frame of a message, whatever state a connection is in."""
-    return encode_frame(message.KIND, request_id, encode_body(message))
+    return frame(message, request_id)
