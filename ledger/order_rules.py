@@ -13,7 +13,7 @@ from ledger.account import (
     PendingOrder,
     Side,
 )
-from ledger.entry import Movement
+from ledger.entry import Movement, Posting
 from ledger.outcome import (
     PRICE_WANTED,
     Effect,
@@ -181,10 +181,8 @@ def commit_buy(account: Account, command: Command, decision: Decision) -> Outcom
     account.holdings[order.symbol] = holding + order.shares
     return _ended(
         order,
-        Effect(
-            postings=(remove(order.total_cents),),
-            movements=(Movement(order.symbol, order.shares, 0),),
-        ),
+        postings=(remove(order.total_cents),),
+        movements=(Movement(order.symbol, order.shares, 0),),
     )
 
 
@@ -201,10 +199,8 @@ def commit_sell(account: Account, command: Command, decision: Decision) -> Outco
     account.cash_cents += order.total_cents
     return _ended(
         order,
-        Effect(
-            postings=(add(order.total_cents),),
-            movements=(Movement(order.symbol, 0, -order.shares),),
-        ),
+        postings=(add(order.total_cents),),
+        movements=(Movement(order.symbol, 0, -order.shares),),
     )
 
 
@@ -229,18 +225,23 @@ def give_back(account: Account, side: Side, order: PendingOrder) -> Effect:
     if side is BUY:
         account.cash_cents += order.total_cents
         account.reserve_cents -= order.total_cents
-        return _ended(order, Effect(postings=(release(order.total_cents),)))
+        return _ended(order, postings=(release(order.total_cents),))
     account.holdings[order.symbol] = account.holdings.get(order.symbol, 0) + order.shares
-    return _ended(order, Effect(movements=to_reserve(order.symbol, -order.shares)))
+    return _ended(order, movements=to_reserve(order.symbol, -order.shares))
 
 
-def _ended(order: PendingOrder, effect: Effect) -> Effect:
-    """Say in the effect which order it was that ended."""
+def _ended(
+    order: PendingOrder,
+    *,
+    postings: tuple[Posting, ...] = (),
+    movements: tuple[Movement, ...] = (),
+) -> Effect:
+    """What it did that an order has ended, and which order it was."""
     return Effect(
         price_cents=order.price_cents,
         shares=order.shares,
         total_cents=order.total_cents,
         order_id=order.order_id,
-        postings=effect.postings,
-        movements=effect.movements,
+        postings=postings,
+        movements=movements,
     )

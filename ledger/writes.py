@@ -78,8 +78,7 @@ class AccountWrite(Struct, eq=False, gc=False):
                 self.symbols |= {movement.symbol}
         if entry.kind in _ORDER_KINDS:
             self.has_new_pending = True
-        trigger = changed_trigger(entry)
-        if trigger is not None:
+        elif trigger := changed_trigger(entry):
             self.triggers += (trigger,)
 
 

@@ -7,7 +7,7 @@ over.
 """
 
 from collections.abc import Callable
-from typing import Any, NewType
+from typing import Any
 
 import msgspec
 
@@ -24,7 +24,7 @@ encode_body: Callable[[Message], bytes] = msgspec.msgpack.Encoder().encode
 """Encode the fields of a message."""
 
 
-Framed = NewType("Framed", bytes)
+Framed = bytes
 """A message as it goes over the wire, made before it could be sent."""
 
 
@@ -33,7 +33,7 @@ def frame(message: Message, request_id: bytes) -> Framed:
 
     Raises `LocalProtocolError` where no frame can hold it.
     """
-    return Framed(encode_frame(message.KIND, request_id, encode_body(message)))
+    return encode_frame(message.KIND, request_id, encode_body(message))
 
 
 def decode_body(kind: int, body: bytes | memoryview) -> Message:
@@ -41,11 +41,10 @@ def decode_body(kind: int, body: bytes | memoryview) -> Message:
 
     Raises `RemoteProtocolError` UNKNOWN_KIND or BAD_BODY, and nothing else, whatever the bytes are.
     """
-    decode = _decoders.get(kind)
-    if decode is None:
-        raise RemoteProtocolError(Code.UNKNOWN_KIND, f"no message has kind {kind:#04x}")
     try:
-        decoded: Message = decode(body)
+        decoded: Message = _decoders[kind](body)
+    except KeyError:
+        raise RemoteProtocolError(Code.UNKNOWN_KIND, f"no message has kind {kind:#04x}") from None
     except (ValueError, RecursionError) as error:
         name = KINDS[kind].__name__
         raise RemoteProtocolError(

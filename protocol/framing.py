@@ -23,9 +23,11 @@ shorter.
 """
 
 _HEADER = struct.Struct(f">IB{ID_BYTES}s")
+_pack_header = _HEADER.pack
 HEADER_BYTES = _HEADER.size
 _LENGTH_BYTES = 4
 _LENGTH_MIN = HEADER_BYTES - _LENGTH_BYTES
+_LENGTH_MAX = FRAME_BYTES_MAX - _LENGTH_BYTES
 
 Frame = tuple[int, bytes, bytes]
 """Kind, id, body."""
@@ -40,11 +42,12 @@ def encode_frame(kind: int, request_id: bytes, body: bytes) -> bytes:
         raise LocalProtocolError(
             Code.BAD_FRAME, f"an id has {ID_BYTES} bytes, this one {len(request_id)}"
         )
-    if len(body) > FRAME_BYTES_MAX - HEADER_BYTES:
+    length = _LENGTH_MIN + len(body)
+    if length > _LENGTH_MAX:
         raise LocalProtocolError(
             Code.FRAME_TOO_LONG, f"a body of {len(body)} bytes fits no frame; send it in parts"
         )
-    return _HEADER.pack(_LENGTH_MIN + len(body), kind, request_id) + body
+    return _pack_header(length, kind, request_id) + body
 
 
 class FrameReader:

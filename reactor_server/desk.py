@@ -132,10 +132,10 @@ class TradingDesk:
             if lane.is_full:
                 lane.wait_for_room(seat)
                 return
-            if self._decide(seat, queue[0]):
+            if self._decide(seat, queue[0], lane):
                 queue.popleft()
 
-    def _decide(self, seat: Seat, ticket: Ticket) -> bool:
+    def _decide(self, seat: Seat, ticket: Ticket, lane: Lane) -> bool:
         """Decide one command; or have what is missing found out, and return False."""
         account, command = seat.account, ticket.command
         assert account is not None
@@ -161,7 +161,7 @@ class TradingDesk:
         if account.lapse_check_ms != lapse_check_ms:
             self.lapses.expect(seat.user, account.lapse_check_ms)
         prepare_answer(seat, ticket, entry)
-        self.lanes[seat.lane].add(seat, ticket, entry, expected_seq)
+        lane.add(seat, ticket, entry, expected_seq)
         return True
 
     def _wait(self, seat: Seat, ticket: Ticket, finding: Coroutine[Any, Any, None]) -> None:

@@ -50,10 +50,10 @@ BUGS = (
         (
             Edit(
                 _DESK,
-                "        self.lanes[seat.lane].add(seat, ticket, entry, expected_seq)\n",
-                "        self.lanes[seat.lane].add(seat, ticket, entry, expected_seq)\n"
+                "        lane.add(seat, ticket, entry, expected_seq)\n",
+                "        lane.add(seat, ticket, entry, expected_seq)\n"
                 "        if ticket.answer is not None:\n"
-                "            ticket.reply(ticket.answer)\n",
+                "            ticket.reply_framed(ticket.answer)\n",
             ),
         ),
     ),
@@ -131,8 +131,8 @@ BUGS = (
         (
             Edit(
                 "ledger/order_rules.py",
-                "_ended(order, Effect(postings=(release(order.total_cents),)))",
-                "_ended(order, Effect())",
+                "_ended(order, postings=(release(order.total_cents),))",
+                "_ended(order)",
             ),
         ),
     ),
