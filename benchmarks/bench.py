@@ -91,6 +91,7 @@ class Bench:
         self._tell = tell
         self._ledger = LedgerProbe(stack.dsn)
         self._lag = AuditLag(stack.audit_path, self._ledger)
+        self._pgbench_tps = 0.0
 
     def run(self) -> list[LoadResult]:
         """Play all rounds; raises `ClientDied` or `PgbenchFailed`."""
@@ -104,6 +105,7 @@ class Bench:
         try:
             for count in users:
                 self._warm_up(count, clients[count])
+            self._pgbench_tps = self._pgbench.tps(self._plan.pgbench_s)
             for number in range(self._plan.rounds):
                 for result in results:
                     self._play(number, result, clients[result.load.users])
@@ -142,21 +144,25 @@ class Bench:
 
     def _play(self, number: int, result: LoadResult, clients: Clients) -> None:
         load = result.load
-        tps = self._pgbench.tps(self._plan.pgbench_s)
         rate = None
         if load.rate_share is not None:
             closed = clients.play(RoundSpec(self._plan.warm_up_s, load.outstanding, load.nodes))
             rate = load.rate_share * sum(_answered(each) / each.wall_s for each in closed)
         self._lag.drained_after_s(_DRAIN_S_MAX)
         spec = RoundSpec(self._plan.seconds, load.outstanding, load.nodes, rate)
-        measured = self._measure(spec, clients, tps)
+        measured = self._measure(spec, clients)
         result.rounds.append(measured)
         self._tell(
             f"round {number + 1}: {load.name}: {measured.times_pgbench:.1f} times pgbench, "
             f"p99 {measured.latency_ms['p99']:.1f} ms"
         )
 
-    def _measure(self, spec: RoundSpec, clients: Clients, tps: float) -> RoundResult:
+    def _tps_around(self) -> float:
+        """What pgbench does now and did before our round, in the middle: the machine drifts."""
+        before, self._pgbench_tps = self._pgbench_tps, self._pgbench.tps(self._plan.pgbench_s)
+        return (before + self._pgbench_tps) / 2
+
+    def _measure(self, spec: RoundSpec, clients: Clients) -> RoundResult:
         pids = self._pids(clients)
         machine, ledger = read_machine(pids), self._ledger.read()
         started_s = time.monotonic()
@@ -180,7 +186,7 @@ class Bench:
             refused=sum(each.refused for each in figures),
             failed=sum(each.failed for each in figures),
             commands_per_s=sum(_answered(each) / each.wall_s for each in figures),
-            pgbench_tps=tps,
+            pgbench_tps=self._tps_around(),
             latency_ms=latencies_ms(merged(figures)),
             cpu_us={name: seconds / entries * 1e6 for name, seconds in cpu_s.items()},
             rss_mb={name: usage.rss_mb_max for name, usage in machine_after.parts.items()},

@@ -113,12 +113,11 @@ class WireProtocol(Protocol):
         self._outgoing_bytes += len(data)
         if self._outgoing_bytes >= BUFFERED_BYTES_MAX:
             self.flush()
-            self._write_at_once()
         elif self._flush_call is None:
             self._flush_call = self._clock.callLater(0, self.flush)
 
     def flush(self) -> None:
-        """Hand what was sent in this turn to the transport."""
+        """Write what was sent in this turn."""
         if self._flush_call is not None:
             if self._flush_call.active():
                 self._flush_call.cancel()
@@ -127,12 +126,27 @@ class WireProtocol(Protocol):
             data = b"".join(self._outgoing)
             self._outgoing.clear()
             self._outgoing_bytes = 0
-            self.transport.write(data)
+            self._write(data)
 
-    def _write_at_once(self) -> None:
-        """Let the socket have what it takes, where the reactor would write after this turn."""
+    def _write(self, data: bytes) -> None:
+        """Let the socket have what it takes now, and the transport the rest.
+
+        A transport alone would have the reactor ask whether the socket takes anything, turn by
+        turn, and would call a peer congested that has only not been written to yet.
+        """
         transport = self.transport
-        if isinstance(transport, FileDescriptor) and transport.doWrite() is not None:
+        if not isinstance(transport, FileDescriptor):
+            transport.write(data)
+            return
+        if not (transport.dataBuffer or transport.disconnecting):
+            written = transport.writeSomeData(data)
+            if written == len(data):
+                return
+            if isinstance(written, int):
+                data = data[written:]
+        transport.write(data)
+        # What waits is in its `dataBuffer` after this.
+        if transport.doWrite() is not None:
             transport.startWriting()  # it is at its end, which is the reactor's to see
 
     def close(self) -> None:

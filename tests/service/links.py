@@ -61,7 +61,7 @@ def outcome_of(work: Deferred[T] | Coroutine[Any, Any, T]) -> list[object]:
 class SocketDouble(FileDescriptor):
     """One end of a connection; what is written arrives on a later turn, if the other end reads.
 
-    :ivar writes: the data of each call of `write`.
+    :ivar writes: what the other end has got, piece by piece.
     """
 
     peer: "SocketDouble"
@@ -75,10 +75,6 @@ class SocketDouble(FileDescriptor):
         self.is_reading = True
         self.is_aborted = False
         self.writes: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        self.writes.append(data)
-        super().write(data)
 
     def startWriting(self) -> None:
         if self._turn is None:
@@ -107,6 +103,7 @@ class SocketDouble(FileDescriptor):
         if not self.peer.is_reading:
             return 0
         if data:
+            self.writes.append(data)
             self.peer.protocol.dataReceived(data)
         return len(data)
 
