@@ -32,7 +32,11 @@ def summarize(
     decided_ms: int,
     history: list[EncodedLine],
 ) -> Summary:
-    """The account as it is now, told under the number of the command that asked."""
+    """The account as it is now, told under the number of the command that asked.
+
+    It is for the encoder alone: its lists hold what is encoded like the records that they should
+    hold and is made in half the time, tuples of their fields and what is encoded already.
+    """
     oldest_seq = _decode_line(history[-1]).seq if history else 0
     holdings = account.holdings
     return Summary(
@@ -42,7 +46,10 @@ def summarize(
         account.cash_cents,
         account.reserve_cents,
         # Names are put in order five times as fast as pairs.
-        [HoldingLine(symbol, n) for symbol in sorted(holdings) if (n := holdings[symbol])],
+        cast(
+            list[HoldingLine],
+            [(symbol, n) for symbol in sorted(holdings) if (n := holdings[symbol])],
+        ),
         [
             OrderLine(
                 side,
@@ -56,15 +63,14 @@ def summarize(
             for order in orders
         ],
         _trigger_lines(_BUY, account.buy_triggers) + _trigger_lines(_SELL, account.sell_triggers),
-        # The encoder takes in what is encoded already.
         cast(list[HistoryLine], [msgspec.Raw(line) for line in history]),
         oldest_seq if oldest_seq > 1 else 0,
     )
 
 
 def _trigger_lines(side: str, triggers: dict[str, Trigger]) -> list[TriggerLine]:
-    return [
-        TriggerLine(
+    lines = [
+        (
             side,
             symbol,
             (trigger := triggers[symbol]).amount_cents,
@@ -73,6 +79,7 @@ def _trigger_lines(side: str, triggers: dict[str, Trigger]) -> list[TriggerLine]
         )
         for symbol in sorted(triggers)
     ]
+    return cast(list[TriggerLine], lines)
 
 
 def history_page(

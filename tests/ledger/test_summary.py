@@ -35,7 +35,7 @@ def test_a_summary_shows_cash_reserve_holdings_orders_and_triggers() -> None:
     desk.do("SET_BUY_AMOUNT", "AA", 10)
     desk.do("SET_SELL_AMOUNT", "ABC", 6, price=1)
     desk.do("SET_SELL_TRIGGER", "ABC", 2)
-    summary = summarize(desk.account, 8, START_MS, [])
+    summary = sent(summarize(desk.account, 8, START_MS, []))
     assert (summary.seq, summary.decided_ms, summary.exists) == (8, START_MS, True)
     assert (summary.cash_cents, summary.reserve_cents) == (21, 79)
     assert summary.holdings == [HoldingLine("ABC", 4)], "what is all set aside is not shown"
