@@ -50,7 +50,7 @@ class TradingNode:
             self._watch(link, request_id, request)
         elif is_reserved_id(request_id):
             link.reply(request_id, _RESERVED)
-        elif (request.user and link.role in _ANY_USER) or _may(link, request):
+        elif _may(link, request):
             self._desk.submit(link, request_id, request)
         else:
             self.log.warn(
